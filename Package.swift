@@ -1,0 +1,157 @@
+// swift-tools-version: 6.2
+// The floor plan of the house. Each room lists only rooms on lower floors; ArchitectureTests checks it.
+import Foundation
+import PackageDescription
+
+let house: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
+let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let grdb: Target.Dependency = .product(name: "GRDB", package: "GRDB.swift")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+
+/// One room: its name, the wing (folder) it stands in and what it imports.
+func room(_ name: String, _ wing: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Sources/\(wing)/\(name)", swiftSettings: house)
+}
+
+/// A C shim: a call or two, lengths checked by its Swift caller.
+func shim(_ name: String, _ linker: [LinkerSetting] = []) -> Target {
+    .target(
+        name: name, path: "Sources/Ground/\(name)",
+        cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])], linkerSettings: linker)
+}
+
+func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name, dependencies: dependencies, path: "Sources/Product/\(name)", swiftSettings: house)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: house)
+}
+
+let floor1: [Target.Dependency] = ["IPsecTypes"]
+let control: [Target.Dependency] = ["IPsecTypes", "IKEMessage", "IKECrypto", "IKEv2", "Policy", "Sessions", "AuditLog"]
+
+var targets: [Target] = [
+    // Floor 1
+    room("IPsecTypes", "Ground"),
+    shim("CLinux"),
+    shim("CLibcrypto", [.linkedLibrary("crypto")]),
+    // Floor 2
+    room("IKEMessage", "Protocol", floor1),
+    room("IKECrypto", "Protocol", floor1 + ["CLibcrypto", crypto, cryptoExtras]),
+    room("ESP", "Protocol", floor1 + ["CLibcrypto"]),
+    room("PKI", "Trust", floor1 + [crypto, cryptoExtras, x509, asn1]),
+    room("Policy", "Access", floor1),
+    room("AuditLog", "Access", floor1),
+    room("AdminAPI", "Access", floor1),
+    room("ConfigFile", "Access", floor1 + [yams]),
+    // Floor 3
+    room("IKEv2", "Protocol", floor1 + ["IKEMessage", "IKECrypto"]),
+    room("CertificateAuthority", "Trust", floor1 + ["PKI", crypto, x509, asn1]),
+    // Floor 4
+    room("Sessions", "Access", floor1 + ["Policy", "AuditLog"]),
+    // Floor 5
+    room("PacketIO", "System", floor1 + ["CLinux"]),
+    room("Netlink", "System", floor1 + ["CLinux"]),
+    room("Store", "System", floor1 + [grdb]),
+    // Floor 6
+    room("Dataplane", "System", floor1 + ["CLinux", "ESP", "Policy", "PacketIO", "Netlink"]),
+    // Floor 7
+    room(
+        "Runtime", "Product",
+        control + ["CLinux", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Dataplane", logging]),
+    // Floor 8
+    room("Simulation", "Product", control + ["ESP"]),
+    room(
+        "Gateway", "Product",
+        control + [
+            "CLinux", "ESP", "PKI", "AdminAPI", "ConfigFile", "CertificateAuthority", "PacketIO", "Netlink", "Store",
+            "Dataplane", "Runtime", logging,
+        ]),
+    room(
+        "Agent", "Product",
+        control + [
+            "CLinux", "ESP", "PKI", "AdminAPI", "ConfigFile", "PacketIO", "Netlink", "Dataplane", "Runtime", logging,
+        ]),
+    // Floor 9
+    tool(
+        "culvert",
+        control + [
+            "PKI", "AdminAPI", "ConfigFile", "CertificateAuthority", "Store", "Netlink", "Runtime", "Gateway", "Agent",
+            arguments, logging,
+        ]),
+    tool(
+        "culvert-load",
+        control + ["CLinux", "ESP", "PKI", "PacketIO", "Netlink", "Dataplane", "Runtime", arguments]),
+    // Tests, one folder a target
+    tests("IPsecTypesTests", floor1),
+    tests("IKEMessageTests", floor1 + ["IKEMessage"]),
+    tests("IKECryptoTests", floor1 + ["IKECrypto", "CLibcrypto"]),
+    tests("ESPTests", floor1 + ["ESP"]),
+    tests("PKITests", floor1 + ["PKI", crypto, x509, asn1]),
+    tests("PolicyTests", floor1 + ["Policy"]),
+    tests("AuditLogTests", floor1 + ["AuditLog"]),
+    tests("AdminAPITests", floor1 + ["AdminAPI"]),
+    tests("ConfigFileTests", floor1 + ["ConfigFile"]),
+    tests("IKEv2Tests", floor1 + ["IKEMessage", "IKECrypto", "IKEv2"]),
+    tests("CertificateAuthorityTests", floor1 + ["PKI", "CertificateAuthority", "Store", crypto, x509, asn1]),
+    tests("SessionsTests", floor1 + ["Policy", "AuditLog", "Sessions"]),
+    tests("PacketIOTests", floor1 + ["CLinux", "PacketIO"]),
+    tests("NetlinkTests", floor1 + ["CLinux", "Netlink"]),
+    tests("StoreTests", floor1 + ["Store"]),
+    tests("DataplaneTests", floor1 + ["ESP", "Policy", "PacketIO", "Netlink", "Dataplane"]),
+    tests("RuntimeTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime"]),
+    tests("GatewayTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime", "Gateway"]),
+    tests("AgentTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime", "Agent"]),
+    tests("SimulationTests", control + ["ESP", "Simulation"]),
+    tests("ArchitectureTests", []),
+    tests("InteropTests", []),
+]
+
+// A room appears when its first real file does.
+let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+targets = targets.filter { FileManager.default.fileExists(atPath: root.appendingPathComponent($0.path!).path) }
+if let only = ProcessInfo.processInfo.environment["CULVERT_ONLY"]?.split(separator: ",").map(String.init) {
+    var wanted = Set(only)
+    var grew = true
+    while grew {
+        grew = false
+        for target in targets where wanted.contains(target.name) {
+            for case .byNameItem(let name, _) in target.dependencies where wanted.insert(name).inserted { grew = true }
+        }
+    }
+    targets = targets.filter { wanted.contains($0.name) }
+}
+let present = Set(targets.map(\.name))
+for target in targets {
+    target.dependencies = target.dependencies.filter {
+        if case .byNameItem(let name, _) = $0 { return present.contains(name) }
+        return true
+    }
+}
+
+let package = Package(
+    name: "culvert",
+    products: [],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+    ],
+    targets: targets
+)
