@@ -1,0 +1,38 @@
+# Two commands matter: `make demo` shows a tunnel, `make test` proves it. `make` alone lists the rest.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help deps build test lint format demo bench fuzz clean
+
+# One build serves the binary and the tests: the flags are the same everywhere.
+SWIFT_FLAGS := -c release -Xswiftc -enable-testing
+export SWIFT_FLAGS
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+deps: ## install the Debian packages that are missing (root, or sudo)
+	@.ci/deps
+
+build: deps ## build the binary and the tests, optimised
+	@.ci/build
+
+test: ## lint, build, unit, simulation, real peers, bounded fuzzing; one closing line
+	@.ci/test
+
+lint: ## check the format of every source file
+	@swift format lint --strict --parallel -r Sources Tests
+
+format: ## format every source file in place
+	@swift format -i --parallel -r Sources Tests
+
+demo: build ## a certificate authority, a gateway, an agent behind a NAT, an artifact pulled through the tunnel
+	@lab/demo
+
+bench: build ## throughput and set-up rate beside strongSwan and a plain link; writes .build/bench.json
+	@lab/bench
+
+fuzz: ## fuzz every parser for an hour (FUZZ_SECONDS=…)
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-3600} Fuzz/run.sh
+
+clean: ## remove what building left
+	@rm -rf .build Fuzz/.build Benchmarks/.build
