@@ -1,0 +1,158 @@
+/// A cipher with its key length, as one word of a proposal names it.
+public struct CipherChoice: Hashable, Sendable, Codable, CustomStringConvertible {
+    /// The cipher.
+    public var algorithm: EncryptionAlgorithm
+    /// Key length in bits, without salt.
+    public var keyBits: Int
+
+    /// Makes a choice.
+    public init(_ algorithm: EncryptionAlgorithm, keyBits: Int) {
+        self.algorithm = algorithm
+        self.keyBits = keyBits
+    }
+
+    /// The word: "aes256gcm", "aes128cbc", "chacha20poly1305".
+    public var description: String {
+        switch algorithm {
+        case .aesGCM16: "aes\(keyBits)gcm"
+        case .aesCBC: "aes\(keyBits)cbc"
+        case .chaCha20Poly1305: "chacha20poly1305"
+        default: "\(algorithm)-\(keyBits)"
+        }
+    }
+}
+
+/// One proposal for an IKE SA as configuration names it: in each kind, the algorithms in order of preference.
+///
+/// The words are joined by "-": `aes256gcm-chacha20poly1305-prfsha384-x25519-ecp384`. AEAD ciphers and AES-CBC do not
+/// share a proposal (RFC 7296 §3.3). AES-CBC needs an integrity algorithm, which also names the PRF when none is given.
+public struct IKEProposalSpecification: Hashable, Sendable, Codable, CustomStringConvertible {
+    /// The ciphers.
+    public var ciphers: [CipherChoice]
+    /// Integrity; empty for AEAD ciphers.
+    public var integrities: [IntegrityAlgorithm]
+    /// The PRFs.
+    public var prfs: [PRFAlgorithm]
+    /// The key exchange methods.
+    public var keyExchanges: [KeyExchangeMethod]
+
+    /// Reads the words of a proposal.
+    public init(_ text: String) throws(ProposalNameError) {
+        var words = ProposalWords()
+        try words.read(text, allowing: [.cipher, .integrity, .prf, .keyExchange])
+        try words.checkIntegrity(text)
+        guard !words.keyExchanges.isEmpty else {
+            throw ProposalNameError(.invalidValue, "\"\(text)\" names no key exchange, such as x25519")
+        }
+        ciphers = words.ciphers
+        integrities = words.integrities
+        prfs = words.prfs.isEmpty ? words.derivedPRFs : words.prfs
+        keyExchanges = words.keyExchanges
+    }
+
+    /// The words, joined by "-".
+    public var description: String {
+        (ciphers.map(\.description) + integrities.map(\.description)
+            + prfs.map { $0.description.replacingFirst("prf-", "prf") } + keyExchanges.map(\.description))
+            .joined(separator: "-")
+    }
+}
+
+/// One proposal for Child SAs as configuration names it; see ``IKEProposalSpecification`` for the form.
+///
+/// Key exchanges are for rekeying with PFS; without any there is none. `esn` and `noesn` choose the sequence number
+/// length; without either, extended numbers are preferred and short ones accepted.
+public struct ESPProposalSpecification: Hashable, Sendable, Codable, CustomStringConvertible {
+    /// The ciphers.
+    public var ciphers: [CipherChoice]
+    /// Integrity; empty for AEAD ciphers.
+    public var integrities: [IntegrityAlgorithm]
+    /// Key exchange methods for PFS; empty for none.
+    public var keyExchanges: [KeyExchangeMethod]
+    /// Whether sequence numbers have 64 bits: the choices in order of preference.
+    public var extendedSequenceNumbers: [Bool]
+
+    /// Reads the words of a proposal.
+    public init(_ text: String) throws(ProposalNameError) {
+        var words = ProposalWords()
+        try words.read(text, allowing: [.cipher, .integrity, .keyExchange, .sequenceNumbers])
+        try words.checkIntegrity(text)
+        ciphers = words.ciphers
+        integrities = words.integrities
+        keyExchanges = words.keyExchanges
+        extendedSequenceNumbers = words.sequenceNumbers.isEmpty ? [true, false] : words.sequenceNumbers
+    }
+
+    /// The words, joined by "-".
+    public var description: String {
+        let numbers =
+            extendedSequenceNumbers == [true, false] ? [] : extendedSequenceNumbers.map { $0 ? "esn" : "noesn" }
+        return
+            (ciphers.map(\.description) + integrities.map(\.description) + keyExchanges.map(\.description) + numbers)
+            .joined(separator: "-")
+    }
+}
+
+/// Why the name of a proposal was refused.
+public struct ProposalNameError: Error, Hashable, Sendable {
+    /// weakAlgorithm, unknownAlgorithm or invalidValue.
+    public var code: ErrorCode
+    /// What is wrong.
+    public var message: String
+    /// The known word closest to an unknown one.
+    public var nearest: String?
+
+    init(_ code: ErrorCode, _ message: String, nearest: String? = nil) {
+        self.code = code
+        self.message = message
+        self.nearest = nearest
+    }
+}
+
+extension ConfigForm where Value == IKEProposalSpecification {
+    /// A proposal for IKE SAs.
+    public static var ikeProposal: ConfigForm {
+        proposal("a proposal such as aes256gcm-prfsha384-x25519") { text throws(ProposalNameError) in
+            try IKEProposalSpecification(text)
+        }
+    }
+}
+
+extension ConfigForm where Value == ESPProposalSpecification {
+    /// A proposal for Child SAs.
+    public static var espProposal: ConfigForm {
+        proposal("a proposal such as aes256gcm-x25519") { text throws(ProposalNameError) in
+            try ESPProposalSpecification(text)
+        }
+    }
+}
+
+extension ConfigForm where Value: CustomStringConvertible {
+    fileprivate static func proposal(
+        _ expected: String,
+        _ parse: @escaping @Sendable (String) throws(ProposalNameError) -> Value
+    ) -> ConfigForm {
+        ConfigForm(
+            expected: expected,
+            read: { node, diagnostics in
+                guard let text = node.text else {
+                    diagnostics.report(.wrongKind, at: node.place, "expected \(expected), not \(node.kindName)")
+                    return nil
+                }
+                do throws(ProposalNameError) {
+                    return try parse(text)
+                } catch {
+                    diagnostics.report(error.code, at: node.place, error.message, nearest: error.nearest)
+                    return nil
+                }
+            },
+            show: \.description
+        )
+    }
+}
+
+extension String {
+    fileprivate func replacingFirst(_ prefix: String, _ other: String) -> String {
+        hasPrefix(prefix) ? other + dropFirst(prefix.count) : self
+    }
+}
