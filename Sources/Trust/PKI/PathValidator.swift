@@ -1,0 +1,102 @@
+import IPsecTypes
+@_spi(DisableValidityCheck) import X509
+
+/// Validates a peer's certificate path at a given time against pinned anchors.
+///
+/// swift-certificates builds the path, checks the signatures and the RFC 5280 path rules; ``PathRules`` adds the times
+/// (with our skew), key strength, key purposes, roles, revocation and the profile. Nothing is fetched.
+public struct PathValidator: Sendable {
+    /// Clock skew that is forgiven, in seconds.
+    public static let clockSkewSeconds: Int64 = 60
+    /// Certificates that are read from a peer, the leaf included (W14).
+    public static let maximumCertificates = 8
+    /// Signature checks a chain may cost on the way to a path; explaining a failure may cost as many again (P04).
+    static let maximumSignatureChecks = 32
+
+    var skew: Int64 = PathValidator.clockSkewSeconds
+    var maximumPathLength = PathValidator.maximumCertificates + 1
+    var keyPurposes = KeyPurposes.ike
+
+    /// Makes a validator.
+    public init() {}
+
+    /// Validates the certificates of a peer, leaf first, the others in any order.
+    public func validate(
+        chain: [[UInt8]],
+        anchors: TrustAnchors,
+        wallClock: WallTime,
+        purpose: ValidationPurpose,
+        revocation: any RevocationView = RevokedSerials()
+    ) async -> Result<ValidatedPeer, ValidationFailure> {
+        guard let leafDER = chain.first else { return .failure(.noCertificate) }
+        guard chain.count <= Self.maximumCertificates else {
+            return .failure(.tooManyCertificates(count: chain.count, limit: Self.maximumCertificates))
+        }
+        let leaf: ParsedCertificate
+        do {
+            leaf = try ParsedCertificate(der: leafDER)
+        } catch {
+            return .failure(.malformed(position: 0, reason: error.description))
+        }
+        // A certificate beside the path that cannot be read is no reason to refuse a path without it.
+        let others = chain.dropFirst().compactMap { der in try? ParsedCertificate(der: der) }
+        let roots = anchors.anchors(presented: others)
+        guard !roots.isEmpty else {
+            return .failure(
+                anchors.pins.isEmpty
+                    ? .noTrustAnchor
+                    : .unknownIssuer(
+                        subject: leaf.displayName,
+                        issuer: leaf.issuerName,
+                        anchors: anchors.pins.sorted().map { "key \($0)" }
+                    )
+            )
+        }
+        let candidates = CandidateCertificates(leaf: leaf, others: others, roots: roots)
+        guard candidates.signatureChecks(limit: Self.maximumSignatureChecks) <= Self.maximumSignatureChecks else {
+            return .failure(.tooComplex(limit: Self.maximumSignatureChecks))
+        }
+        let rules = PathRules(
+            skew: skew,
+            wallClock: wallClock,
+            maximumPathLength: maximumPathLength,
+            keyPurposes: keyPurposes,
+            purpose: purpose,
+            revocation: revocation,
+            known: candidates.byCertificate
+        )
+        return await run(candidates, rules)
+    }
+
+    private func run(
+        _ candidates: CandidateCertificates,
+        _ rules: PathRules
+    ) async
+        -> Result<ValidatedPeer, ValidationFailure>
+    {
+        let findings = PathFindings()
+        var verifier = Verifier(rootCertificates: CertificateStore(candidates.roots.map(\.certificate))) {
+            RecordingPolicy(rules: rules, findings: findings)
+            // Its own expiry check knows no skew and reads the clock; the rules above check every time of the path.
+            RFC5280Policy.withValidityCheckDisabled()
+        }
+        let result = await verifier.validate(
+            leaf: candidates.leaf.certificate,
+            intermediates: CertificateStore(candidates.intermediates.map(\.certificate))
+        )
+        switch result {
+        case .validCertificate(let path):
+            do throws(ValidationFailure) {
+                return .success(try rules.describe(path: Array(path)))
+            } catch {
+                return .failure(error)
+            }
+        case .couldNotValidate(let failures):
+            if let failure = findings.first { return .failure(failure) }
+            if let reason = failures.first?.policyFailureReason {
+                return .failure(.pathRule(reason: printable("\(reason)")))
+            }
+            return .failure(candidates.explain(handled: RecordingPolicy.handledExtensions))
+        }
+    }
+}
