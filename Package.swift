@@ -49,7 +49,7 @@ var targets: [Target] = [
     shim("CLibcrypto", [.linkedLibrary("crypto")]),
     // Floor 2
     room("IKEMessage", "Protocol", floor1),
-    room("IKECrypto", "Protocol", floor1 + ["CLibcrypto", crypto, cryptoExtras]),
+    room("IKECrypto", "Protocol", floor1 + ["CLibcrypto", crypto, cryptoExtras, asn1]),
     room("ESP", "Protocol", floor1 + ["CLibcrypto"]),
     room("PKI", "Trust", floor1 + [crypto, cryptoExtras, x509, asn1]),
     room("Policy", "Access", floor1),
@@ -97,7 +97,7 @@ var targets: [Target] = [
     // Tests, one folder a target
     tests("IPsecTypesTests", floor1),
     tests("IKEMessageTests", floor1 + ["IKEMessage"]),
-    tests("IKECryptoTests", floor1 + ["IKECrypto", "CLibcrypto"]),
+    tests("IKECryptoTests", floor1 + ["IKECrypto", "CLibcrypto", crypto]),
     tests("ESPTests", floor1 + ["ESP"]),
     tests("PKITests", floor1 + ["PKI", crypto, x509, asn1]),
     tests("PolicyTests", floor1 + ["Policy"]),

@@ -1,0 +1,133 @@
+import IPsecTypes
+
+/// Derivation of keys as RFC 7296 §2.13 to §2.18 lay it down. Every function is pure.
+public struct IKEKeySchedule: Sendable {
+    private let provider: any CryptoProvider
+
+    /// Derives with the PRFs of `provider`.
+    public init(provider: any CryptoProvider) {
+        self.provider = provider
+    }
+
+    /// The keys of an IKE SA set up by IKE_SA_INIT (§2.14).
+    ///
+    /// > SKEYSEED = prf(Ni | Nr, g^ir)
+    public func initialKeys(
+        suite: IKESuite,
+        sharedSecret: SecretBytes,
+        nonces: NoncePair,
+        initiatorSPI: IKESPI,
+        responderSPI: IKESPI
+    ) throws(CryptoFailure) -> IKEKeys {
+        let key = SecretBytes(nonces.initiatorNonce + nonces.responderNonce)
+        let seed = try provider.prf(suite.prf, key: key, [.secret(sharedSecret)])
+        return try expand(seed, suite, nonces, initiatorSPI, responderSPI)
+    }
+
+    /// The keys of an IKE SA that replaces another (§2.18).
+    ///
+    /// > SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr)
+    ///
+    /// SKEYSEED comes from the PRF of the old SA, everything else from that of the new one. The initiator of the rekeying
+    /// is the original initiator of the new SA, and its SPI is `initiatorSPI`.
+    public func rekeyedKeys(
+        suite: IKESuite,
+        oldPRF: PRFAlgorithm,
+        oldSKd: SecretBytes,
+        sharedSecret: SecretBytes,
+        nonces: NoncePair,
+        initiatorSPI: IKESPI,
+        responderSPI: IKESPI
+    ) throws(CryptoFailure) -> IKEKeys {
+        let seed = try provider.prf(
+            oldPRF,
+            key: oldSKd,
+            [.secret(sharedSecret), .bytes(nonces.initiatorNonce), .bytes(nonces.responderNonce)]
+        )
+        return try expand(seed, suite, nonces, initiatorSPI, responderSPI)
+    }
+
+    /// The keys of a Child SA (§2.17).
+    ///
+    /// > KEYMAT = prf+(SK_d, Ni | Nr), or prf+(SK_d, g^ir (new) | Ni | Nr) with a key exchange of its own
+    ///
+    /// "Initiator" is whoever started the exchange that makes the child: IKE_AUTH or CREATE_CHILD_SA.
+    public func childKeys(
+        suite: ESPSuite,
+        prf: PRFAlgorithm,
+        skD: SecretBytes,
+        sharedSecret: SecretBytes?,
+        nonces: NoncePair
+    ) throws(CryptoFailure) -> ChildKeys {
+        guard let lengths = KeyLengths(suite.encryption, keyBits: suite.keyBits, suite.integrity) else {
+            throw .unsupportedAlgorithm
+        }
+        var seed: [CryptoInput] = [.bytes(nonces.initiatorNonce), .bytes(nonces.responderNonce)]
+        if let sharedSecret { seed.insert(.secret(sharedSecret), at: 0) }
+        var material = KeyMaterial(try provider.prfPlus(prf, key: skD, seed: seed, count: 2 * lengths.total))
+        // > The encryption key (if any) MUST consist of the first bits, the integrity key (if any) of the remaining ones
+        let initiator = material.takeESPKeys(lengths)
+        let responder = material.takeESPKeys(lengths)
+        return ChildKeys(initiator: initiator, responder: responder)
+    }
+
+    /// {SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr} = prf+(SKEYSEED, Ni | Nr | SPIi | SPIr)
+    private func expand(
+        _ seed: SecretBytes,
+        _ suite: IKESuite,
+        _ nonces: NoncePair,
+        _ initiatorSPI: IKESPI,
+        _ responderSPI: IKESPI
+    ) throws(CryptoFailure) -> IKEKeys {
+        guard let lengths = KeyLengths(suite.encryption, keyBits: suite.keyBits, suite.integrity),
+            let prfLength = suite.prf.outputLength
+        else { throw .unsupportedAlgorithm }
+        var spis = WireWriter(capacity: 16)
+        spis.writeUInt64(initiatorSPI.rawValue)
+        spis.writeUInt64(responderSPI.rawValue)
+        let input: [CryptoInput] = [
+            .bytes(nonces.initiatorNonce), .bytes(nonces.responderNonce), .bytes(spis.bytes),
+        ]
+        let count = 3 * prfLength + 2 * lengths.total
+        var material = KeyMaterial(try provider.prfPlus(suite.prf, key: seed, seed: input, count: count))
+        let skD = material.take(prfLength)
+        let integrity = [material.take(lengths.integrity), material.take(lengths.integrity)]
+        var directions: [SKKeys] = []
+        for key in integrity {
+            directions.append(
+                try SKKeys(
+                    cipher: suite.encryption,
+                    integrity: suite.integrity,
+                    encryptionKey: material.take(lengths.encryption),
+                    // RFC 5282 §7.1: the salt is the last part of SK_e.
+                    salt: material.take(lengths.salt),
+                    integrityKey: key
+                )
+            )
+        }
+        let skPi = material.take(prfLength)
+        let skPr = material.take(prfLength)
+        return IKEKeys(skD: skD, initiator: directions[0], responder: directions[1], skPi: skPi, skPr: skPr)
+    }
+}
+
+/// Key material that is handed out from the front.
+private struct KeyMaterial {
+    private let bytes: SecretBytes
+    private var offset = 0
+
+    init(_ bytes: SecretBytes) {
+        self.bytes = bytes
+    }
+
+    mutating func take(_ count: Int) -> SecretBytes {
+        defer { offset += count }
+        return bytes.slice(offset, count: count)
+    }
+
+    mutating func takeESPKeys(_ lengths: KeyLengths) -> ESPKeys {
+        let encryption = take(lengths.encryption)
+        let salt = take(lengths.salt)
+        return ESPKeys(encryption: encryption, salt: salt, integrity: take(lengths.integrity))
+    }
+}
