@@ -55,8 +55,10 @@ int culvert_enable_packet_info(int fd, int family) {
         if ((result = culvert_set_option(fd, IPPROTO_IP, IP_PKTINFO, 1)) < 0) return result;
         return culvert_set_option(fd, IPPROTO_IP, IP_RECVTOS, 1);
     }
-    // A raw socket has no IPV6_V6ONLY conflict to avoid, yet setting it is harmless.
-    if ((result = culvert_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) < 0) return result;
+    // A raw socket has no port to share with IPv4, and Linux refuses the option there.
+    if (culvert_get_option(fd, SOL_SOCKET, SO_TYPE) == SOCK_DGRAM &&
+        (result = culvert_set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) < 0)
+        return result;
     if ((result = culvert_set_option(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)) < 0) return result;
     return culvert_set_option(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
 }
