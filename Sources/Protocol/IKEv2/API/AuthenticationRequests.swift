@@ -1,0 +1,182 @@
+import IKECrypto
+import IKEMessage
+import IPsecTypes
+
+/// What a key oracle signs.
+public struct SignRequest: Sendable {
+    /// The IKE SA, for the log.
+    public var ikeSA: IKESAID
+    /// The key.
+    public var key: KeyID
+    /// The octets of RFC 7296 §2.15, to be hashed and signed.
+    public var octets: [UInt8]
+    /// The hash algorithms the peer announced (RFC 7427 §4), nil when it announced none, and then only
+    /// the methods of RFC 7296 and RFC 4754 may be used.
+    public var peerHashes: Set<SignatureHash>?
+}
+
+/// What a key oracle proves or checks with a pre-shared key.
+public struct PreSharedKeyRequest: Sendable {
+    /// The IKE SA, for the log.
+    public var ikeSA: IKESAID
+    /// The key.
+    public var key: KeyID
+    /// The negotiated PRF.
+    public var prf: PRFAlgorithm
+    /// The octets of RFC 7296 §2.15 of whoever authenticates.
+    public var octets: [UInt8]
+}
+
+/// What a verifier of certificates is asked.
+public struct PeerVerificationRequest: Sendable {
+    /// The IKE SA, for the log.
+    public var ikeSA: IKESAID
+    /// The connection, whose trust settings apply.
+    public var connection: String
+    /// Whether we are the initiator, and so the peer must be a gateway.
+    public var weAreInitiator: Bool
+    /// The identity the peer claims; the leaf must carry it as a SAN of the same type.
+    public var identity: Identity
+    /// The constraint of the connection, already checked against `identity`.
+    public var expected: RemoteIdentity
+    /// The peer's certificates, DER, leaf first.
+    public var certificates: [[UInt8]]
+    /// The peer's AUTH method.
+    public var method: AuthenticationMethod
+    /// The peer's AUTH data.
+    public var authentication: [UInt8]
+    /// The octets of RFC 7296 §2.15 that the signature covers.
+    public var octets: [UInt8]
+}
+
+/// The outcome of a peer's verification.
+public enum PeerVerification: Sendable {
+    /// Chain, identity and signature hold.
+    case accepted(VerifiedPeer)
+    /// They do not; the reason goes to our log only, the wire shows AUTHENTICATION_FAILED for every cause.
+    case refused(reason: String)
+}
+
+/// What is known of an authenticated peer.
+public struct VerifiedPeer: Hashable, Sendable {
+    /// The leaf certificate, DER; nil with a pre-shared key.
+    public var leaf: [UInt8]?
+    /// When the certificate ends; the IKE SA ends 60 s later.
+    public var notAfter: WallTime?
+    /// Facts for log, audit and status, such as subject, issuer, serial and algorithm.
+    public var attributes: [String: String]
+    /// A number the driver may use to find what it knows of the peer at authorization.
+    public var token: UInt64
+
+    /// Makes a verified peer.
+    public init(
+        leaf: [UInt8]? = nil,
+        notAfter: WallTime? = nil,
+        attributes: [String: String] = [:],
+        token: UInt64 = 0
+    ) {
+        self.leaf = leaf
+        self.notAfter = notAfter
+        self.attributes = attributes
+        self.token = token
+    }
+}
+
+/// What policy is asked about an authenticated peer.
+public struct AuthorizationRequest: Sendable {
+    /// What is to be made.
+    public enum Purpose: Hashable, Sendable {
+        /// An IKE SA and its first Child SA (IKE_AUTH).
+        case ikeSA
+        /// A further Child SA of an authorized IKE SA (CREATE_CHILD_SA).
+        case childSA(session: String)
+    }
+
+    /// What is to be made.
+    public var purpose: Purpose
+    /// The IKE SA.
+    public var ikeSA: IKESAID
+    /// The connection.
+    public var connection: String
+    /// The authenticated identity.
+    public var identity: Identity
+    /// What verification found.
+    public var verified: VerifiedPeer
+    /// Whether the peer authenticated with a pre-shared key.
+    public var withPreSharedKey: Bool
+    /// Attributes of the peer's configuration request; nil when it sent none.
+    public var requestedAttributes: [ConfigurationAttribute]?
+    /// The peer's selectors as it offers them (its side).
+    public var remoteSelectors: [TrafficSelector]
+    /// Our side as the peer asks for it.
+    public var localSelectors: [TrafficSelector]
+    /// Where the peer is.
+    public var path: Path
+}
+
+/// What policy answers.
+public enum AuthorizationDecision: Sendable {
+    /// The peer gets this.
+    case allow(AuthorizationGrant)
+    /// The peer gets nothing; `reason` goes to our log only.
+    case deny(reason: String, AuthorizationRefusal)
+}
+
+/// How a refusal looks on the wire.
+public enum AuthorizationRefusal: Hashable, Sendable {
+    /// AUTHENTICATION_FAILED: no IKE SA.
+    case authenticationFailed
+    /// The IKE SA stands, the Child SA fails with TS_UNACCEPTABLE.
+    case selectorsUnacceptable
+    /// The IKE SA stands, the Child SA fails with INTERNAL_ADDRESS_FAILURE.
+    case addressFailure
+    /// The IKE SA stands, the Child SA fails with FAILED_CP_REQUIRED.
+    case configurationRequired
+    /// The IKE SA stands, the Child SA fails with NO_ADDITIONAL_SAS.
+    case noAdditionalSAs
+}
+
+/// What a peer is granted.
+public struct AuthorizationGrant: Hashable, Sendable {
+    /// Session, grant, rules and tenant of the Child SA.
+    public var owner: ChildSAOwner
+    /// Virtual addresses, at most one a family.
+    public var addresses: [IPAddress]
+    /// DNS servers.
+    public var dnsServers: [IPAddress]
+    /// DNS domains (RFC 8598).
+    public var dnsDomains: [String]
+    /// Networks behind us that the peer should route here (INTERNAL_IP4_SUBNET, INTERNAL_IP6_SUBNET).
+    public var subnets: [IPPrefix]
+    /// What the Child SA may select on our side.
+    public var localSelectors: [TrafficSelector]
+    /// What it may select on the peer's side; empty for the virtual addresses.
+    public var remoteSelectors: [TrafficSelector]
+    /// When the IKE SA ends whatever happens: lease cap or certificate.
+    public var notAfter: WallTime?
+    /// Overrides the connection's uniqueness.
+    public var replacesOlder: Bool?
+
+    /// Makes a grant.
+    public init(
+        owner: ChildSAOwner,
+        addresses: [IPAddress] = [],
+        dnsServers: [IPAddress] = [],
+        dnsDomains: [String] = [],
+        subnets: [IPPrefix] = [],
+        localSelectors: [TrafficSelector],
+        remoteSelectors: [TrafficSelector] = [],
+        notAfter: WallTime? = nil,
+        replacesOlder: Bool? = nil
+    ) {
+        self.owner = owner
+        self.addresses = addresses
+        self.dnsServers = dnsServers
+        self.dnsDomains = dnsDomains
+        self.subnets = subnets
+        self.localSelectors = localSelectors
+        self.remoteSelectors = remoteSelectors
+        self.notAfter = notAfter
+        self.replacesOlder = replacesOlder
+    }
+}

@@ -1,0 +1,202 @@
+import IKEMessage
+import IPsecTypes
+
+/// How an IKE SA with one kind of peer is made, in either role.
+public struct ConnectionConfiguration: Hashable, Sendable {
+    /// Its name in configuration, logs and status.
+    public var name: String
+    /// The tenant it belongs to.
+    public var tenant: String
+    /// Our addresses it may be used on, as responder; empty for all.
+    public var localAddresses: [IPAddress]
+    /// Peers' addresses it may be used with, as responder; empty for all.
+    public var remoteAddresses: [IPRange]
+    /// Who we say we are.
+    public var localIdentity: Identity
+    /// Who the peer must be.
+    public var remoteIdentity: RemoteIdentity
+    /// How we prove it.
+    public var localAuthentication: LocalAuthentication
+    /// How the peer must prove it.
+    public var remoteAuthentication: RemoteAuthentication
+    /// What we offer or accept for the IKE SA.
+    public var ikeProposals: [IKEProposal]
+    /// The Child SAs: those we ask for as initiator (the first within IKE_AUTH), and what we let a responder ask us for.
+    public var children: [ChildConfiguration]
+    /// Families for which we ask for a virtual address; empty for none.
+    public var requestedAddresses: [IPAddress.Family]
+    /// Whether we ask for DNS servers and domains.
+    public var requestsDNS: Bool
+    /// UDP encapsulation even where no NAT is found.
+    public var alwaysEncapsulates: Bool
+    /// Whether long messages are split (RFC 7383).
+    public var fragmentation: Bool
+    /// The largest IP datagram an IKE fragment may become.
+    public var fragmentBytes: Int
+    /// Whether a new IKE SA of an authenticated identity replaces its older ones.
+    public var replacesOlder: Bool
+    /// Timers.
+    public var timing: ConnectionTiming
+
+    /// Makes a connection.
+    public init(
+        name: String,
+        tenant: String = "default",
+        localAddresses: [IPAddress] = [],
+        remoteAddresses: [IPRange] = [],
+        localIdentity: Identity,
+        remoteIdentity: RemoteIdentity,
+        localAuthentication: LocalAuthentication,
+        remoteAuthentication: RemoteAuthentication,
+        ikeProposals: [IKEProposal] = IKEProposal.offered,
+        children: [ChildConfiguration] = [],
+        requestedAddresses: [IPAddress.Family] = [],
+        requestsDNS: Bool = false,
+        alwaysEncapsulates: Bool = false,
+        fragmentation: Bool = true,
+        fragmentBytes: Int = 1280,
+        replacesOlder: Bool = true,
+        timing: ConnectionTiming = ConnectionTiming()
+    ) {
+        self.name = name
+        self.tenant = tenant
+        self.localAddresses = localAddresses
+        self.remoteAddresses = remoteAddresses
+        self.localIdentity = localIdentity
+        self.remoteIdentity = remoteIdentity
+        self.localAuthentication = localAuthentication
+        self.remoteAuthentication = remoteAuthentication
+        self.ikeProposals = ikeProposals
+        self.children = children
+        self.requestedAddresses = requestedAddresses
+        self.requestsDNS = requestsDNS
+        self.alwaysEncapsulates = alwaysEncapsulates
+        self.fragmentation = fragmentation
+        self.fragmentBytes = fragmentBytes
+        self.replacesOlder = replacesOlder
+        self.timing = timing
+    }
+}
+
+/// Which identities a peer may claim.
+public enum RemoteIdentity: Hashable, Sendable {
+    /// Any identity that its certificate carries; authorization decides. Not allowed beside a pre-shared key.
+    case any
+    /// One of these, of exactly this type (A11).
+    case oneOf([Identity])
+
+    /// Whether `identity` may be claimed.
+    public func allows(_ identity: Identity) -> Bool {
+        switch self {
+        case .any: true
+        case .oneOf(let identities): identities.contains(identity)
+        }
+    }
+}
+
+/// How we authenticate.
+public enum LocalAuthentication: Hashable, Sendable {
+    /// By a certificate chain, leaf first, DER, without the root; the oracle holds the key.
+    case certificate(chain: [[UInt8]], key: KeyID)
+    /// By a pre-shared key that the oracle holds.
+    case preSharedKey(KeyID)
+}
+
+/// How the peer must authenticate.
+public enum RemoteAuthentication: Hashable, Sendable {
+    /// By a certificate; the hashes (20 bytes each) of the trusted roots' public keys fill our CERTREQ (RFC 7296 §3.7).
+    case certificate(authorityKeyHashes: [[UInt8]])
+    /// By a pre-shared key that the oracle holds.
+    case preSharedKey(KeyID)
+
+    var isPreSharedKey: Bool {
+        if case .preSharedKey = self { true } else { false }
+    }
+}
+
+/// Timers of a connection. Defaults are those for jobs; ``site`` has those for sites.
+public struct ConnectionTiming: Hashable, Sendable {
+    /// The first retransmission comes after this, each later one after twice the time.
+    public var retransmitInitial: Duration = .milliseconds(500)
+    /// The longest pause between two retransmissions.
+    public var retransmitMaximum: Duration = .seconds(16)
+    /// Without an answer for this long the peer is taken for dead.
+    public var giveUp: Duration = .seconds(20)
+    /// Liveness is checked after this long without anything from the peer; nil for never.
+    public var deadPeerDetection: Duration? = .seconds(10)
+    /// Keepalives, only behind a NAT (RFC 3948 §4).
+    public var keepalive: Duration = .seconds(20)
+    /// The IKE SA is rekeyed after a random time in this range.
+    public var ikeRekey: ClosedRange<Duration> = .seconds(3000) ... .seconds(3600)
+    /// The IKE SA ends when it could not be rekeyed for this long.
+    public var ikeHard: Duration = .seconds(4200)
+    /// The pause before an operation is tried again after TEMPORARY_FAILURE (RFC 7296 §2.25).
+    public var temporaryFailureRetry: ClosedRange<Duration> = .seconds(1) ... .seconds(3)
+    /// Tries after TEMPORARY_FAILURE; then the peers' states disagree and the IKE SA is closed.
+    public var temporaryFailureLimit = 60
+    /// How long the inbound half of a replaced or deleted Child SA goes on accepting packets in flight.
+    public var inboundLinger: Duration = .seconds(5)
+
+    /// Timers for jobs.
+    public init() {}
+
+    /// Timers for sites: more patience.
+    public static var site: ConnectionTiming {
+        var timing = ConnectionTiming()
+        timing.giveUp = .seconds(60)
+        timing.deadPeerDetection = .seconds(30)
+        return timing
+    }
+}
+
+/// One Child SA as configured.
+public struct ChildConfiguration: Hashable, Sendable {
+    /// Its name; one live Child SA a name.
+    public var name: String
+    /// What we offer or accept.
+    public var proposals: [ESPProposal]
+    /// Our side; empty for the virtual address that the peer assigns.
+    public var localSelectors: [TrafficSelector]
+    /// The peer's side.
+    public var remoteSelectors: [TrafficSelector]
+    /// Byte and packet limits.
+    public var lifetime: SALifetime
+    /// It is rekeyed after a random time in this range.
+    public var rekey: ClosedRange<Duration>
+    /// It ends when it could not be rekeyed for this long.
+    public var hard: Duration
+    /// The anti-replay window in packets.
+    public var replayWindow: Int
+    /// Who it belongs to, where the peer's authorization does not say so.
+    public var owner: ChildSAOwner
+
+    /// Makes a child.
+    public init(
+        name: String,
+        proposals: [ESPProposal] = ESPProposal.offered,
+        localSelectors: [TrafficSelector] = [],
+        remoteSelectors: [TrafficSelector],
+        lifetime: SALifetime = ChildConfiguration.defaultLifetime,
+        rekey: ClosedRange<Duration> = .seconds(1200) ... .seconds(1500),
+        hard: Duration = .seconds(1800),
+        replayWindow: Int = 4096,
+        owner: ChildSAOwner = ChildSAOwner()
+    ) {
+        self.name = name
+        self.proposals = proposals
+        self.localSelectors = localSelectors
+        self.remoteSelectors = remoteSelectors
+        self.lifetime = lifetime
+        self.rekey = rekey
+        self.hard = hard
+        self.replayWindow = replayWindow
+        self.owner = owner
+    }
+
+    /// Rekeying at 2^36 bytes, the end at 2^37. Packets are limited only without extended sequence numbers, see
+    /// ``packetLimitsWithoutESN``.
+    public static let defaultLifetime = SALifetime(softBytes: 1 << 36, hardBytes: 1 << 37)
+
+    /// Without 64-bit sequence numbers: rekeying at 2^30 packets, the end just before the number would wrap.
+    public static let packetLimitsWithoutESN: (soft: UInt64, hard: UInt64) = (1 << 30, (1 << 32) - 1)
+}

@@ -1,0 +1,75 @@
+import IPsecTypes
+
+/// Everything an endpoint is told at its start and at a reload.
+public struct IKEConfiguration: Hashable, Sendable {
+    /// Connections in order of preference: the responder takes the first that fits.
+    public var connections: [ConnectionConfiguration]
+    /// Bounds on what strangers and peers can make us hold.
+    public var limits: IKELimits
+    /// Where IKE goes when a NAT is found: our port.
+    public var localNATPort: UInt16
+    /// Where IKE goes when a NAT is found: the peer's port, when we initiate.
+    public var remoteNATPort: UInt16
+    /// The epoch of all IVs, for SK payloads and for the Child SAs (law 5). A new owner of the same keys needs another.
+    public var ivEpoch: UInt16
+    /// Whether a request for an unknown IKE SA gets a rate-limited INVALID_IKE_SPI (RFC 7296 §2.21.4), which tells a peer
+    /// after our restart that we forgot it.
+    public var answersUnknownSPIs: Bool
+
+    /// Makes a configuration.
+    public init(
+        connections: [ConnectionConfiguration],
+        limits: IKELimits = IKELimits(),
+        localNATPort: UInt16 = 4500,
+        remoteNATPort: UInt16 = 4500,
+        ivEpoch: UInt16 = 0,
+        answersUnknownSPIs: Bool = true
+    ) {
+        self.connections = connections
+        self.limits = limits
+        self.localNATPort = localNATPort
+        self.remoteNATPort = remoteNATPort
+        self.ivEpoch = ivEpoch
+        self.answersUnknownSPIs = answersUnknownSPIs
+    }
+}
+
+/// Bounds of an endpoint, each with its reason. Defaults are those of the decisions.
+public struct IKELimits: Hashable, Sendable {
+    /// A half-open IKE SA lives no longer: an honest peer authenticates within its own give-up time.
+    public var halfOpenLifetime: Duration = .seconds(30)
+    /// From this many half-open IKE SAs on, strangers must return a cookie first (RFC 7296 §2.6).
+    public var cookieThreshold = 64
+    /// From this many half-open IKE SAs of one address (IPv6: /64), that source must return a cookie.
+    public var cookieThresholdPerSource = 16
+    /// Cookie or not, no more half-open IKE SAs than this: bounds memory.
+    public var halfOpenLimit = 4096
+    /// Cookie or not, no more half-open IKE SAs from one source, so that others find room.
+    public var halfOpenLimitPerSource = 256
+    /// The cookie secret changes after this; the secret before it stays good for as long.
+    public var cookieSecretLifetime: Duration = .seconds(60)
+    /// An IKE message, also after reassembly.
+    public var messageBytes = 65536
+    /// Fragments of one message (RFC 7383).
+    public var fragments = 64
+    /// An unfinished reassembly is dropped after this.
+    public var reassemblyLifetime: Duration = .seconds(30)
+    /// Certificates accepted from a peer.
+    public var certificates = 8
+    /// Children of one IKE SA, rekeying included.
+    public var children = 64
+    /// Selectors in one payload.
+    public var selectors = 64
+    /// Datagrams held while an operation of their IKE SA is under way.
+    public var heldDatagrams = 64
+    /// SK messages that fail their integrity check before a half-open IKE SA stops decrypting: one key derivation and a
+    /// handful of checks is all that a stranger gets.
+    public var junkMessagesHalfOpen = 32
+    /// Unprotected error messages a second, all peers together (RFC 7296 §2.21.4).
+    public var unprotectedErrorsPerSecond = 10
+    /// Retries of IKE_SA_INIT after COOKIE or INVALID_KE_PAYLOAD, together.
+    public var initRetries = 6
+
+    /// The defaults.
+    public init() {}
+}
