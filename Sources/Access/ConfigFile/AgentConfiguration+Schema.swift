@@ -1,0 +1,172 @@
+public import IPsecTypes
+
+extension AgentConfiguration {
+    /// Reads agent.yaml. Relative paths are taken from the directory of `file`. Throws every problem it finds.
+    public static func decode(
+        _ bytes: [UInt8],
+        file: String,
+        paths: StandardPaths = .system
+    ) throws(ConfigProblems) -> AgentConfiguration {
+        let node = try ConfigDocument.parse(bytes, file: file)
+        let diagnostics = ConfigDiagnostics()
+        var result = AgentConfiguration(paths: paths)
+        let schema = schema(directory: node.place.directory)
+        if let map = ConfigMap(node, diagnostics, subject: schema.subject) {
+            schema.apply(map, to: &result)
+            for element in map.list("connections", subject: "connections") {
+                guard let connection = AgentConnection(element, diagnostics) else { continue }
+                if result.connections.contains(where: { $0.name == connection.name }) {
+                    diagnostics.report(
+                        .duplicateName,
+                        at: element.place,
+                        "two connections are named \"\(connection.name)\""
+                    )
+                }
+                result.connections.append(connection)
+            }
+            map.finish()
+            result.ike.check(map.map("ike", subject: "ike"))
+            result.esp.check(map.map("esp", subject: "esp"))
+        }
+        try diagnostics.throwProblems()
+        return result
+    }
+
+    /// agent.yaml with every key, its default, what it means and what may stand there.
+    public static func defaultsText(_ configuration: AgentConfiguration = AgentConfiguration()) -> String {
+        schema(directory: "").text(configuration) + AgentConnection.example
+    }
+
+    /// The keys as tables in Markdown, for docs/reference.
+    public static var reference: String { schema(directory: "").reference(AgentConfiguration()) }
+
+    static func schema(directory: String) -> ConfigSchema<AgentConfiguration> {
+        ConfigSchema(
+            subject: "the agent's configuration",
+            introduction: "Culvert agent. Every key is optional; what stands here are the defaults.",
+            sections: [
+                ConfigSection(
+                    nil,
+                    "",
+                    [
+                        .setting("name", \.name, .name(), "The name in logs and audit records."),
+                        .setting(
+                            "log_level",
+                            \.logLevel,
+                            .choice(GatewayConfiguration.LogLevel.allCases.map { ($0.rawValue, $0) }),
+                            "The level of detail in the log."
+                        ),
+                    ]
+                ),
+                ConfigSection(
+                    "network",
+                    "The tunnel interface.",
+                    AgentNetworkSettings.fields.map { $0.lifted(\.network) }
+                ),
+                ConfigSection("ike", "IKE SAs.", IKESettings.commonFields.map { $0.lifted(\.ike) }),
+                ConfigSection("esp", "Child SAs.", ESPSettings.commonFields.map { $0.lifted(\.esp) }),
+                ConfigSection("files", "Files.", AgentFileSettings.fields(directory).map { $0.lifted(\.files) }),
+            ]
+        )
+    }
+}
+
+extension AgentConnection {
+    static let example = """
+
+        # Tunnels to bring up at start.
+        # connections:
+        #   - name: office
+        #     gateway: vpn.example.com       # DNS name or address
+        #     profile: runner1.culvert       # or: certificate, key and authorities; or: psk_file
+        #     gateway_id: vpn.example.com    # what the gateway must prove; by default gateway
+        #     remote: [10.20.0.0/16]         # by default all that is granted
+
+        """
+
+    init?(_ node: ConfigNode, _ diagnostics: ConfigDiagnostics) {
+        guard let map = ConfigMap(node, diagnostics, subject: "a connection") else { return nil }
+        let path = ConfigForm.path(relativeTo: node.place.directory)
+        let name = map.required("name", .name())
+        let gateway = map.value("gateway", .gatewayName)
+        let credentials = Self.credentials(map, path)
+        guard let name, let credentials else {
+            _ = [
+                "port", "gateway_id", "id", "ca_sha256", "remote", "local", "virtual_address", "autostart", "ike",
+                "esp",
+            ]
+            .map(map.entry)
+            map.finish()
+            return nil
+        }
+        self.init(name: name, gateway: gateway, credentials: credentials)
+        port = map.value("port", .integer(1...65_535, "a port"))
+        gatewayID = map.value("gateway_id", .text("an identity", length: 1...253))
+        id = map.value("id", .text("an identity", length: 1...253))
+        rootPins = map.value("ca_sha256", .list(of: .sha256, count: 1...8)) ?? []
+        remote = map.value("remote", .list(of: .prefix)) ?? []
+        local = map.value("local", .list(of: .prefix)) ?? []
+        virtualAddress = map.value("virtual_address", .boolean) ?? true
+        autostart = map.value("autostart", .boolean) ?? true
+        ikeProposals = map.value("ike", .list(of: .ikeProposal, count: 1...16))
+        espProposals = map.value("esp", .list(of: .espProposal, count: 1...16))
+        map.finish()
+        if gateway == nil, map.node("gateway") == nil {
+            guard case .profile = credentials else {
+                diagnostics.report(.missingKey, at: map.place, "a connection without a profile needs gateway")
+                return nil
+            }
+        }
+        if case .presharedKey = credentials, id == nil {
+            diagnostics.report(.missingKey, at: map.place, "a connection with psk_file needs id: the identity to show")
+        }
+    }
+
+    private static func credentials(_ map: ConfigMap, _ path: ConfigForm<String>) -> Credentials? {
+        let profile = map.value("profile", path)
+        let certificate = map.value("certificate", path)
+        let key = map.value("key", path)
+        let authorities = map.value("authorities", path)
+        let secret = map.value("psk_file", path)
+        let pair = ["certificate", "key", "authorities"].contains { map.node($0) != nil }
+        let ways = [map.node("profile") != nil, pair, map.node("psk_file") != nil].count { $0 }
+        guard ways == 1 else {
+            map.diagnostics.report(
+                .missingKey,
+                at: map.place,
+                "a connection needs exactly one of: profile; certificate, key and authorities; psk_file"
+            )
+            return nil
+        }
+        if let profile { return .profile(path: profile) }
+        if let secret { return .presharedKey(path: secret) }
+        guard pair else { return nil }
+        guard let certificate, let key, let authorities else {
+            map.diagnostics.report(
+                .missingKey,
+                at: map.place,
+                "certificate, key and authorities belong together; one is missing"
+            )
+            return nil
+        }
+        return .certificate(certificate: certificate, key: key, authorities: authorities)
+    }
+}
+
+extension ConfigForm where Value == String {
+    /// A DNS name or an IP address.
+    public static var gatewayName: ConfigForm {
+        ConfigForm(scalar: "a DNS name or an IP address", show: \.yamlQuoted) {
+            $0.isHostname || IPAddress($0) != nil ? $0 : nil
+        }
+    }
+
+    /// A SHA-256 value in hexadecimal; colons are dropped and letters made small.
+    public static var sha256: ConfigForm {
+        ConfigForm(scalar: "64 hexadecimal digits", show: \.yamlQuoted) { text in
+            let digits = text.lowercased().filter { $0 != ":" }
+            let hexadecimal = digits.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+            return digits.utf8.count == 64 && hexadecimal ? digits : nil
+        }
+    }
+}

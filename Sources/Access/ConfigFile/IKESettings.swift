@@ -1,0 +1,137 @@
+public import IPsecTypes
+
+/// How IKE SAs are negotiated and kept.
+public struct IKESettings: Hashable, Sendable {
+    /// What is offered, in order of preference; a responder accepts it too.
+    public var proposals: [IKEProposalSpecification] = standard(
+        "aes256gcm-chacha20poly1305-prfsha384-prfsha256-x25519-ecp384-modp4096"
+    )
+    /// What a responder accepts besides.
+    public var alsoAccept: [IKEProposalSpecification] = standard(
+        "aes256gcm-aes128gcm-chacha20poly1305-prfsha512-prfsha384-prfsha256-x25519-ecp384-ecp521-ecp256-modp4096-modp3072-modp2048",
+        "aes256cbc-aes128cbc-sha512-sha384-sha256-x25519-ecp384-ecp521-ecp256-modp4096-modp3072-modp2048"
+    )
+    /// The wait before the first retransmission; each further one is twice as long.
+    public var retransmitFirst: Duration = .milliseconds(500)
+    /// How long requests of a job's or agent's tunnel are repeated before the peer counts as dead.
+    public var giveUp: Duration = .seconds(20)
+    /// The same for sites: peers of `peers:` in the policy.
+    public var siteGiveUp: Duration = .seconds(60)
+    /// After this long without a packet a job's or agent's peer is asked whether it lives.
+    public var dpd: Duration = .seconds(10)
+    /// The same for sites.
+    public var siteDPD: Duration = .seconds(30)
+    /// How often a keepalive holds a NAT mapping open.
+    public var keepalive: Duration = .seconds(20)
+    /// An IKE SA is rekeyed at a random moment from here ...
+    public var rekeyFrom: Duration = .seconds(50 * 60)
+    /// ... to here.
+    public var rekeyTo: Duration = .seconds(60 * 60)
+    /// How long a half-open IKE SA may take to authenticate.
+    public var halfOpenLife: Duration = .seconds(30)
+    /// From this many half-open IKE SAs on, initiators must return a cookie.
+    public var cookiesFrom = 64
+    /// Largest IKE datagram before it is fragmented, IP header included.
+    public var fragmentSize = 1280
+
+    /// The defaults.
+    public init() {}
+
+    private static func standard(_ texts: String...) -> [IKEProposalSpecification] {
+        texts.compactMap { try? IKEProposalSpecification($0) }
+    }
+
+    /// Keys that both ends have.
+    static var commonFields: [ConfigField<IKESettings>] {
+        [
+            .setting(
+                "proposals",
+                \.proposals,
+                .list(of: .ikeProposal, count: 1...16),
+                "What is offered for IKE SAs, in order of preference."
+            ),
+            .setting(
+                "retransmit_first",
+                \.retransmitFirst,
+                .duration(.milliseconds(100) ... .seconds(10)),
+                "The wait before a request is repeated; it doubles each time."
+            ),
+            .setting(
+                "give_up",
+                \.giveUp,
+                .duration(.seconds(2) ... .seconds(600)),
+                "How long a request is repeated before the peer counts as dead."
+            ),
+            .setting(
+                "dpd",
+                \.dpd,
+                .duration(.seconds(1) ... .seconds(3600)),
+                "After this long without a packet the peer is asked whether it lives."
+            ),
+            .setting(
+                "keepalive",
+                \.keepalive,
+                .duration(.seconds(5) ... .seconds(120)),
+                "How often a keepalive holds a NAT mapping open."
+            ),
+            .setting(
+                "rekey_from",
+                \.rekeyFrom,
+                .duration(.seconds(60) ... .seconds(86_400)),
+                "An IKE SA is rekeyed at a random moment from here to rekey_to."
+            ),
+            .setting("rekey_to", \.rekeyTo, .duration(.seconds(60) ... .seconds(86_400)), "See rekey_from."),
+            .setting(
+                "fragment_size",
+                \.fragmentSize,
+                .integer(576...9000, "bytes"),
+                "Longer IKE datagrams are fragmented (RFC 7383)."
+            ),
+        ]
+    }
+
+    /// Keys that only a responder for many has.
+    static var gatewayFields: [ConfigField<IKESettings>] {
+        [
+            .setting(
+                "also_accept",
+                \.alsoAccept,
+                .list(of: .ikeProposal, count: 0...16),
+                "What is accepted from peers besides the proposals, for native clients."
+            ),
+            .setting(
+                "site_give_up",
+                \.siteGiveUp,
+                .duration(.seconds(2) ... .seconds(600)),
+                "give_up for sites: peers named in the policy."
+            ),
+            .setting(
+                "site_dpd",
+                \.siteDPD,
+                .duration(.seconds(1) ... .seconds(3600)),
+                "dpd for sites: peers named in the policy."
+            ),
+            .setting(
+                "half_open_life",
+                \.halfOpenLife,
+                .duration(.seconds(5) ... .seconds(120)),
+                "How long an initiator may take to authenticate."
+            ),
+            .setting(
+                "cookies_from",
+                \.cookiesFrom,
+                .integer(0...100_000),
+                "From this many half-open IKE SAs on initiators must return a cookie (RFC 7296 section 2.6)."
+            ),
+        ]
+    }
+
+    func check(_ map: ConfigMap?) {
+        guard let map, rekeyFrom > rekeyTo else { return }
+        map.diagnostics.report(
+            .outOfRange,
+            at: map.place(of: "rekey_from"),
+            "rekey_from (\(rekeyFrom.configText)) must not be longer than rekey_to (\(rekeyTo.configText))"
+        )
+    }
+}
