@@ -1,0 +1,95 @@
+# Sourced by lab/run: what scenario files are written with.
+#
+# A scenario file registers scenarios:        scenario NAME "TITLE" [limit=SECONDS] COMMAND [ARG...]
+# COMMAND is a function of that file. It runs in a shell of its own with `set -e`, a lab of its own (prefix $P), a
+# directory of its own ($W) and these helpers. It passes by returning 0, `fail REASON` ends it, `skip REASON` too.
+
+scenario_names=() scenario_titles=() scenario_limits=() scenario_commands=()
+scenario() {
+  local name=$1 title=$2 limit=90; shift 2
+  case $1 in limit=*) limit=${1#limit=}; shift;; esac
+  scenario_names+=("$name") scenario_titles+=("$title") scenario_limits+=("$limit")
+  scenario_commands+=("$(printf '%q ' "$@")")
+}
+
+say() { echo "  $*"; }
+fail() { echo "$*" >> "$W/reason"; echo "  failed: $*"; exit 1; }
+skip() { echo "$*" > "$W/reason"; echo "  skipped: $*"; exit 77; }
+
+net() { "$L/netns-lab" "$P" "$@"; }
+within() { local role=$1; shift; ip netns exec "$P-$role" "$@"; }
+pki() { "$L/peers/pki" "$W/pki" "$@"; }
+
+# wait_until SECONDS COMMAND...: polls until the command succeeds
+wait_until() {
+  local end=$((SECONDS + $1)); shift
+  until "$@" >/dev/null 2>&1; do [ "$SECONDS" -lt "$end" ] || return 1; sleep 0.1; done
+}
+# expect DESCRIPTION COMMAND...: the command must succeed
+expect() { local what=$1; shift; if "$@" >/dev/null 2>&1; then say "ok: $what"; else fail "$what"; fi; }
+# expect_soon SECONDS DESCRIPTION COMMAND...: it must come to succeed
+expect_soon() { local s=$1 what=$2; shift 2; if wait_until "$s" "$@"; then say "ok: $what"; else fail "$what (after $s s)"; fi; }
+refute() { local what=$1; shift; if "$@" >/dev/null 2>&1; then fail "$what"; else say "ok: not: $what"; fi; }
+
+# Two peers. `a` calls from runner, behind the NAT; `b` answers on gw. Each is strongswan or culvert; with LAB_DOUBLE=1
+# strongSwan plays Culvert's part too, which proves the scenarios themselves.
+declare -A kind=() place=()
+peer() { # SIDE KIND ROLE KEY=VALUE...
+  local side=$1 what=$2 role=$3; shift 3
+  [ -z "${LAB_DOUBLE:-}" ] || what=strongswan
+  kind[$side]=$what place[$side]=$role
+  "$L/peers/$what" conf "$W/$side" "$@"
+}
+start() { "$L/peers/${kind[$1]}" start "$W/$1" --netns "$P-${place[$1]}" || fail "${kind[$1]} did not start on ${place[$1]}"; }
+on() { local side=$1 verb=$2; shift 2; "$L/peers/${kind[$side]}" "$verb" "$W/$side" "$@"; }
+fact() { on "$1" facts | sed -n "s/^$2=//p"; }
+fact_is() { [ "$(fact "$1" "$2")" = "$3" ]; }
+fact_has() { fact "$1" "$2" | grep -qE -- "$3"; }
+logged() { cat "$W/$1"/*.log "$W/$1"/out 2>/dev/null | grep -qiE -- "$2"; }
+is_culvert() { [ "${kind[$1]}" = culvert ]; }
+
+# pair A-KIND B-KIND [KEY=VALUE | a:KEY=VALUE | b:KEY=VALUE ...]: configures and starts both, in a new lab
+pair() {
+  local a_kind=$1 b_kind=$2 a=() b=() word; shift 2
+  a=(lid=runner.lab rid=gw.lab remote=203.0.113.10 rts=10.20.0.0/24 vips=0.0.0.0)
+  b=(local=203.0.113.10,2001:db8:113::10 lid=gw.lab rid=runner.lab lts=10.20.0.0/24 pool=10.99.0.0/24)
+  for word in "$@"; do
+    case $word in
+    a:*) a+=("${word#a:}");; b:*) b+=("${word#b:}");; from=*) ;; *) a+=("$word") b+=("$word");;
+    esac
+  done
+  local from=runner; for word in "$@"; do case $word in from=*) from=${word#from=};; esac; done
+  [ -e "/run/netns/$P-gw" ] || net up
+  peer b "$b_kind" gw "${b[@]}"; peer a "$a_kind" "$from" "${a[@]}"
+  start b; start a
+}
+call() { on a up || fail "${kind[a]} could not connect: $(tail -2 "$W/a/up.out" 2>/dev/null | tr '\n' ' ')"; }
+call_fails() { if on a up >"$W/up.out" 2>&1; then fail "the connection came up"; else say "ok: refused"; fi; }
+
+# strong: the side that strongSwan plays; it is the witness of what went through ESP
+strong() { if [ "${kind[a]}" = strongswan ]; then echo a; else echo b; fi; }
+ping_through() { # [TARGET] [COUNT]
+  local target=${1:-10.20.0.2} count=${2:-5} witness before_in before_out
+  witness=$(strong); before_in=$(fact "$witness" in_packets) before_out=$(fact "$witness" out_packets)
+  within "${place[a]}" ping -q -c "$count" -i 0.05 -W 2 "$target" > "$W/ping.out" 2>&1 || true
+  grep -q " $count received" "$W/ping.out" || fail "ping $target: $(grep received "$W/ping.out" || tail -1 "$W/ping.out")"
+  [ $(($(fact "$witness" in_packets) - before_in)) -ge "$count" ] || fail "ping $target went round the tunnel (in)"
+  [ $(($(fact "$witness" out_packets) - before_out)) -ge "$count" ] || fail "ping $target went round the tunnel (out)"
+  say "ok: $count pings to $target through ESP"
+}
+# no_sa SIDE: nothing is left there
+no_sa() { [ "$(fact "$1" ike_count)" = 0 ] && [ "$(fact "$1" child_count)" = 0 ]; }
+# nothing_left SIDE: no IKE SA, no child, no address, no route of a tunnel
+nothing_left() { expect_soon "${2:-5}" "nothing left on ${kind[$1]}" no_sa "$1"; }
+
+# lossless COUNT INTERVAL COMMAND...: runs the command while pings go, and wants every one of them answered
+lossless() {
+  local count=$1 interval=$2; shift 2
+  within "${place[a]}" ping -q -c "$count" -i "$interval" -W 2 10.20.0.2 > "$W/load.out" 2>&1 &
+  local pid=$!
+  "$@"
+  wait "$pid" || true
+  local got; got=$(sed -n 's/.* \([0-9]*\) received.*/\1/p' "$W/load.out")
+  [ "$got" = "$count" ] || fail "$got of $count pings came back during: $*"
+  say "ok: $count of $count pings during: $*"
+}
