@@ -22,6 +22,19 @@ public struct CipherChoice: Hashable, Sendable, Codable, CustomStringConvertible
     }
 }
 
+extension CipherChoice {
+    /// AES-256-GCM.
+    public static let aes256GCM = CipherChoice(.aesGCM16, keyBits: 256)
+    /// AES-128-GCM.
+    public static let aes128GCM = CipherChoice(.aesGCM16, keyBits: 128)
+    /// AES-256-CBC; needs an integrity transform.
+    public static let aes256CBC = CipherChoice(.aesCBC, keyBits: 256)
+    /// AES-128-CBC; needs an integrity transform.
+    public static let aes128CBC = CipherChoice(.aesCBC, keyBits: 128)
+    /// ChaCha20-Poly1305.
+    public static let chaCha20Poly1305 = CipherChoice(.chaCha20Poly1305, keyBits: 256)
+}
+
 /// One proposal for an IKE SA as configuration names it: in each kind, the algorithms in order of preference.
 ///
 /// The words are joined by "-": `aes256gcm-chacha20poly1305-prfsha384-x25519-ecp384`. AEAD ciphers and AES-CBC do not

@@ -1,35 +1,5 @@
 import IPsecTypes
 
-/// A cipher with its key length, as configured.
-public struct CipherChoice: Hashable, Sendable, Codable, CustomStringConvertible {
-    /// The algorithm.
-    public var algorithm: EncryptionAlgorithm
-    /// Key length in bits.
-    public var keyBits: Int
-
-    /// Makes a choice.
-    public init(_ algorithm: EncryptionAlgorithm, keyBits: Int) {
-        self.algorithm = algorithm
-        self.keyBits = keyBits
-    }
-
-    /// AES-256-GCM.
-    public static let aes256GCM = CipherChoice(.aesGCM16, keyBits: 256)
-    /// AES-128-GCM.
-    public static let aes128GCM = CipherChoice(.aesGCM16, keyBits: 128)
-    /// AES-256-CBC; needs an integrity transform.
-    public static let aes256CBC = CipherChoice(.aesCBC, keyBits: 256)
-    /// AES-128-CBC; needs an integrity transform.
-    public static let aes128CBC = CipherChoice(.aesCBC, keyBits: 128)
-    /// ChaCha20-Poly1305.
-    public static let chaCha20Poly1305 = CipherChoice(.chaCha20Poly1305, keyBits: 256)
-
-    /// Such as "aes-gcm-256".
-    public var description: String {
-        algorithm.needsKeyLength ? "\(algorithm)-\(keyBits)" : algorithm.description
-    }
-}
-
 /// One proposal for an IKE SA: a choice per transform type, best first (RFC 7296 §3.3).
 ///
 /// AEAD and other ciphers go in separate proposals, because only the latter have integrity transforms (RFC 5282 §8).
