@@ -25,8 +25,10 @@ public struct ParsedCertificate: Hashable, Sendable {
     /// Subject alternative names.
     public let names: CertificateNames
 
+    /// Kind and size of the public key.
+    public let key: PublicKeyDescription
+
     let certificate: Certificate
-    let key: PublicKeyDescription
 
     /// SHA-256 of the SubjectPublicKeyInfo.
     public var fingerprint: SPKIFingerprint { SPKIFingerprint(ofSPKI: spkiDER) }

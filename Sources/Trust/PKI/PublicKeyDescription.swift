@@ -1,13 +1,16 @@
 import SwiftASN1
 
 /// The kind and size of a public key, read from its SubjectPublicKeyInfo before any arithmetic on it.
-enum PublicKeyDescription: Hashable, Sendable {
+public enum PublicKeyDescription: Hashable, Sendable, CustomStringConvertible {
+    /// RSA with a modulus of that many bits.
     case rsa(bits: Int)
+    /// ECDSA on a NIST curve.
     case ecdsa(curve: String)
+    /// Ed25519.
     case ed25519
 
     /// RSA keys outside these sizes are refused: weak below, slow to verify above (A05).
-    static let rsaBits = 2_048...8_192
+    public static let rsaBits = 2_048...8_192
 
     private static let rsaOID: ASN1ObjectIdentifier = [1, 2, 840, 113_549, 1, 1, 1]
     private static let ecOID: ASN1ObjectIdentifier = [1, 2, 840, 10_045, 2, 1]
@@ -16,8 +19,17 @@ enum PublicKeyDescription: Hashable, Sendable {
         [1, 2, 840, 10_045, 3, 1, 7]: "P-256", [1, 3, 132, 0, 34]: "P-384", [1, 3, 132, 0, 35]: "P-521",
     ]
 
-    /// Reads and judges a key.
-    init(spki: [UInt8]) throws(ParsedCertificateError) {
+    /// Kind and size, such as `RSA 3072`.
+    public var description: String {
+        switch self {
+        case .rsa(let bits): "RSA \(bits)"
+        case .ecdsa(let curve): "ECDSA \(curve)"
+        case .ed25519: "Ed25519"
+        }
+    }
+
+    /// Reads and judges a key: throws for kinds, curves and sizes that are refused everywhere.
+    public init(spki: [UInt8]) throws(ParsedCertificateError) {
         do {
             self = try Self.read(spki)
         } catch let error as ParsedCertificateError {
