@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` shows a tunnel, `make test` proves it. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build test lint format demo bench fuzz clean
+.PHONY: help deps build test lint format docs demo bench fuzz clean
 
 # One build serves the binary and the tests: the flags are the same everywhere.
 SWIFT_FLAGS := -c release -Xswiftc -enable-testing
@@ -24,6 +24,9 @@ lint: ## check the format of every source file
 
 format: ## format every source file in place
 	@swift format -i --parallel -r Sources Tests
+
+docs: ## write the parts of docs/reference that the source knows
+	@CULVERT_WRITE_DOCS=1 CULVERT_ONLY=ArchitectureTests swift test --filter ReferenceTests
 
 demo: build ## a certificate authority, a gateway, an agent behind a NAT, an artifact pulled through the tunnel
 	@lab/demo

@@ -115,7 +115,7 @@ var targets: [Target] = [
     tests("GatewayTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime", "Gateway"]),
     tests("AgentTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime", "Agent"]),
     tests("SimulationTests", control + ["ESP", "Simulation"]),
-    tests("ArchitectureTests", []),
+    tests("ArchitectureTests", floor1 + ["ConfigFile"]),
     tests("InteropTests", []),
 ]
 

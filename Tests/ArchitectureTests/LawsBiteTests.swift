@@ -159,12 +159,6 @@ struct LawsBiteTests {
         #expect(TextLaws.checkWords(file("docs/a.md", "// TO" + "DO(#12): later")).isEmpty)
     }
 
-    @Test func anUndocumentedErrorCodeIsSeen() {
-        let catalogue = "case noRule = \"E1203\"\ncase other = \"E1204\""
-        let faults = TextLaws.checkErrors(catalogue: catalogue, reference: "## E1203 no rule\nE1204 in passing")
-        #expect(faults.map(\.message) == ["no heading for E1204"])
-    }
-
     @Test func unpairedBracesAreSeen() {
         #expect(SizeLaws.checkBraces(file("Sources/Protocol/ESP/A.swift", "struct A { func f() {}")).count == 1)
     }
