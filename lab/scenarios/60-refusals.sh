@@ -27,7 +27,7 @@ refused_issuer() { # A B WHO: WHO comes with a certificate of another authority
   for name in gw.lab runner.lab; do [ "$who" = a ] && [ $name = gw.lab ] || [ "$who" = b ] && [ $name = runner.lab ] || cp "$W/other/$name".{crt,key} "$W/pki/"; done
   refused "$a" "$b" AUTH_FAILED 'issuer|untrusted|E1105' auth=cert pki="$W/pki" a:cert=runner.lab b:cert=gw.lab
 }
-other_psk=another-secret-that-nobody-told-0987654321
+other_psk=Zq8WmXc2VbN7tYpL4sKdJ9fHgR3eUaTo6iBvCxE1nQwS
 
 for pair in 'sc strongswan culvert' 'cs culvert strongswan'; do
   read -r tag a b <<< "$pair"
