@@ -39,7 +39,8 @@ extension Instant: InstantProtocol {
 
     /// The time from here to `other`, saturating.
     public func duration(to other: Instant) -> Duration {
-        .nanoseconds(other.nanoseconds.subtractingReportingOverflow(nanoseconds).partialValue)
+        let (difference, overflow) = other.nanoseconds.subtractingReportingOverflow(nanoseconds)
+        return .nanoseconds(overflow ? (other > self ? Int64.max : Int64.min) : difference)
     }
 
     /// Whether `left` is earlier than `right`.

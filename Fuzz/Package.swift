@@ -1,0 +1,37 @@
+// swift-tools-version: 6.2
+// Coverage-guided fuzzers, one executable a target. See README.md for how to add one.
+import PackageDescription
+
+/// Instruments Swift code for libFuzzer's coverage feedback.
+let instrumented: [SwiftSetting] = [
+    .swiftLanguageMode(.v6), .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"), .unsafeFlags(["-sanitize=fuzzer"]),
+]
+
+/// A room of the house, compiled again with instrumentation; Rooms/NAME is a symbolic link to its folder.
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: "Rooms/\(name)", swiftSettings: instrumented)
+}
+
+/// A fuzz target: Targets/NAME with a main.swift that calls `fuzz`.
+func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(
+        name: name,
+        dependencies: dependencies + ["FuzzSupport"],
+        path: "Targets/\(name)",
+        swiftSettings: instrumented,
+        // gold, the default linker, cannot read the debug information of the fuzzer's runtime.
+        linkerSettings: [.unsafeFlags(["-sanitize=fuzzer", "-use-ld=lld"])]
+    )
+}
+
+let package = Package(
+    name: "culvert-fuzz",
+    targets: [
+        .target(name: "FuzzSupport", path: "Support", swiftSettings: [.swiftLanguageMode(.v6)]),
+        room("IPsecTypes"),
+        room("IKEMessage", ["IPsecTypes"]),
+        fuzzer("ike-message", ["IPsecTypes", "IKEMessage"]),
+        fuzzer("ike-decrypted", ["IPsecTypes", "IKEMessage"]),
+    ]
+)

@@ -1,0 +1,1 @@
+../../../Tests/IKEMessageTests/IKEMessageProperties.swift
