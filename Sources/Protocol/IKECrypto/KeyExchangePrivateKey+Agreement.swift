@@ -65,13 +65,13 @@ extension KeyExchangePrivateKey {
                 return try Self.nonZero(try key.sharedSecretFromKeyAgreement(with: peer))
             case .ecp256(let key):
                 let peer = try P256.KeyAgreement.PublicKey(rawRepresentation: peerValue)
-                return try Self.nonZero(try key.sharedSecretFromKeyAgreement(with: peer))
+                return Self.bytes(try key.sharedSecretFromKeyAgreement(with: peer))
             case .ecp384(let key):
                 let peer = try P384.KeyAgreement.PublicKey(rawRepresentation: peerValue)
-                return try Self.nonZero(try key.sharedSecretFromKeyAgreement(with: peer))
+                return Self.bytes(try key.sharedSecretFromKeyAgreement(with: peer))
             case .ecp521(let key):
                 let peer = try P521.KeyAgreement.PublicKey(rawRepresentation: peerValue)
-                return try Self.nonZero(try key.sharedSecretFromKeyAgreement(with: peer))
+                return Self.bytes(try key.sharedSecretFromKeyAgreement(with: peer))
             case .modp(let exponent):
                 return try modularSecret(exponent, peerValue)
             case .simulated:
@@ -85,9 +85,13 @@ extension KeyExchangePrivateKey {
         }
     }
 
-    /// RFC 7748 §6.1: an all-zero secret means a peer value of small order.
+    private static func bytes(_ secret: SharedSecret) -> SecretBytes {
+        secret.withUnsafeBytes { SecretBytes($0) }
+    }
+
+    /// RFC 7748 §6.1: an all-zero secret means a peer value of small order. (On the NIST curves it is an honest answer.)
     private static func nonZero(_ secret: SharedSecret) throws(CryptoFailure) -> SecretBytes {
-        let bytes = secret.withUnsafeBytes { SecretBytes($0) }
+        let bytes = bytes(secret)
         let any = bytes.withUnsafeBytes { $0.reduce(0 as UInt8) { $0 | $1 } }
         guard any != 0 else { throw .invalidPublicValue }
         return bytes

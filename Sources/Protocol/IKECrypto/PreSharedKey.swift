@@ -31,7 +31,8 @@ public struct PreSharedKey: Sendable {
             let effective = effectiveCount(bytes)
             let distinct = Set(bytes).count
             let perByte = bitsPerByte(bytes)
-            // Few different bytes cannot carry more than their own alphabet.
+            // Bytes that come back again and again carry no more than the alphabet they show.
+            guard distinct * 2 <= bytes.count else { return Int(Double(effective) * perByte) }
             return Int(Double(effective) * min(perByte, log2(Double(max(distinct, 1))) + 1))
         }
     }

@@ -36,15 +36,17 @@ public struct SigningKey: Sendable {
 
     /// Reads the first private key of a PEM file: PRIVATE KEY (PKCS#8), EC PRIVATE KEY (SEC 1), RSA PRIVATE KEY (PKCS#1).
     public init(pem: some Collection<UInt8>) throws(KeyRefusal) {
-        guard pem.count <= Self.fileLimit,
-            let documents = try? PEMDocument.parseMultiple(pemString: String(decoding: pem, as: UTF8.self))
-        else { throw .unreadable }
+        guard pem.count <= Self.fileLimit else { throw .unreadable }
+        let text = String(decoding: pem, as: UTF8.self)
+        guard let documents = try? PEMDocument.parseMultiple(pemString: text) else {
+            // OpenSSL's old encryption has headers, which PEM of RFC 7468 has not.
+            throw text.contains("Proc-Type: 4,ENCRYPTED") ? .encrypted : .unreadable
+        }
         for document in documents where document.discriminator.hasSuffix("PRIVATE KEY") {
             guard !document.discriminator.hasPrefix("ENCRYPTED") else { throw .encrypted }
             try self.init(der: document.derBytes)
             return
         }
-        // The old encryption ("DEK-Info:" headers) is no PEM of RFC 7468.
         throw .unreadable
     }
 

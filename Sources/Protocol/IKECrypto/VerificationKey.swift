@@ -76,23 +76,14 @@ enum RSAKeyPolicy {
     static func parse(_ der: [UInt8]) throws -> (modulus: [UInt8], exponent: [UInt8]) {
         do {
             return try DER.sequence(DER.parse(der), identifier: .sequence) { fields in
+                // The reader refuses negative numbers and takes the sign octet away.
                 let modulus = try ArraySlice<UInt8>(derEncoded: &fields)
                 let exponent = try ArraySlice<UInt8>(derEncoded: &fields)
-                return (try unsigned(modulus), try unsigned(exponent))
+                return (Array(modulus), Array(exponent))
             }
-        } catch let refusal as KeyRefusal {
-            throw refusal
         } catch {
             throw KeyRefusal.unreadable
         }
-    }
-
-    /// The magnitude of a DER INTEGER without its sign octet; zero and negative numbers are refused.
-    private static func unsigned(_ integer: ArraySlice<UInt8>) throws -> [UInt8] {
-        guard let first = integer.first, first & 0x80 == 0 else { throw KeyRefusal.rsaExponentOrModulus }
-        let magnitude = Array(first == 0 ? integer.dropFirst() : integer)
-        guard !magnitude.isEmpty else { throw KeyRefusal.rsaExponentOrModulus }
-        return magnitude
     }
 
     /// Both without leading zeros.
