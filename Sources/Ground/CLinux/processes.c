@@ -18,6 +18,8 @@
 
 int culvert_memfd(const char *name) { return culvert_result(memfd_create(name, MFD_CLOEXEC)); }
 
+int culvert_pipe(int ends[2]) { return culvert_result(pipe2(ends, O_CLOEXEC)); }
+
 int culvert_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid) {
     struct ucred peer;
     socklen_t size = sizeof peer;

@@ -96,6 +96,7 @@ int culvert_random(void *bytes, size_t count);
 
 // Processes, files and namespaces
 int culvert_memfd(const char *name);
+int culvert_pipe(int ends[2]);  // closed on exec
 int culvert_peer_credentials(int fd, int32_t *pid, uint32_t *uid, uint32_t *gid);
 int culvert_notify(const char *path, const char *message, size_t length);
 int culvert_unshare_network(void);
