@@ -128,11 +128,3 @@ extension GatewayConfiguration {
         }
     }
 }
-
-extension SourcePlace {
-    /// The directory of the file; empty for a name without one.
-    var directory: String {
-        guard let slash = file.lastIndex(of: "/") else { return "" }
-        return slash == file.startIndex ? "/" : String(file[..<slash])
-    }
-}

@@ -68,6 +68,22 @@ extension ConfigForm where Value == String {
         ConfigForm(scalar: what, show: \.yamlQuoted) { $0.isHostname ? $0 : nil }
     }
 
+    /// A DNS name or an IP address.
+    public static var gatewayName: ConfigForm {
+        ConfigForm(scalar: "a DNS name or an IP address", show: \.yamlQuoted) {
+            $0.isHostname || IPAddress($0) != nil ? $0 : nil
+        }
+    }
+
+    /// A SHA-256 value in hexadecimal; colons are dropped and letters made small.
+    public static var sha256: ConfigForm {
+        ConfigForm(scalar: "64 hexadecimal digits", show: \.yamlQuoted) { text in
+            let digits = text.lowercased().filter { $0 != ":" }
+            let hexadecimal = digits.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+            return digits.utf8.count == 64 && hexadecimal ? digits : nil
+        }
+    }
+
     /// The path of a file; a relative one is taken from `directory`.
     public static func path(relativeTo directory: String = "") -> ConfigForm {
         ConfigForm(scalar: "the path of a file", show: \.yamlQuoted) { text in

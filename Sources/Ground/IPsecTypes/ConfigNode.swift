@@ -14,6 +14,18 @@ public struct SourcePlace: Hashable, Sendable, Codable, CustomStringConvertible 
         self.column = column
     }
 
+    /// The directory of the file; empty for a name without one.
+    public var directory: String {
+        guard let slash = file.lastIndex(of: "/") else { return "" }
+        return slash == file.startIndex ? "/" : String(file[..<slash])
+    }
+
+    /// The file without its directory, and the line: "policy.yaml:41".
+    public var short: String {
+        let name = file.split(separator: "/").last.map(String.init) ?? file
+        return line == 0 ? name.printable : "\(name.printable):\(line)"
+    }
+
     /// "policy.yaml:41:7", "policy.yaml:41" or "policy.yaml".
     public var description: String {
         if line == 0 { return file.printable }

@@ -1,0 +1,203 @@
+public import IPsecTypes
+
+/// A peer without claims (router, strongSwan, phone): its exact identity, how it must prove it, and what it may reach.
+public struct PolicyPeer: Hashable, Sendable {
+    /// How the peer must authenticate.
+    public enum Authentication: Hashable, Sendable {
+        /// By a certificate whose issuing CA this is.
+        case certificate(Authority)
+        /// By the pre-shared key in this file.
+        case presharedKey(path: String)
+    }
+
+    /// The CA that must have issued the certificate.
+    public enum Authority: Hashable, Sendable {
+        /// Our own.
+        case own
+        /// The one with this SHA-256 of its public key (SPKI), in hexadecimal.
+        case publicKey(sha256: String)
+        /// The one in this PEM file.
+        case file(path: String)
+    }
+
+    /// Where the peer's inner address comes from.
+    public enum VirtualAddress: Hashable, Sendable {
+        /// The peer has networks of its own and gets none.
+        case none
+        /// From the pools.
+        case pool
+        /// These, one a family at most.
+        case fixed([IPAddress])
+    }
+
+    /// A signature scheme that the peer may use.
+    public enum Signature: String, Sendable, CaseIterable {
+        /// ECDSA.
+        case ecdsa
+        /// Ed25519.
+        case ed25519
+        /// RSA-PSS.
+        case rsaPSS = "rsa-pss"
+        /// RSA PKCS#1 v1.5, for old peers only.
+        case rsaPKCS1 = "rsa-pkcs1"
+    }
+
+    /// Its name.
+    public var name: String
+    /// Where it stands.
+    public var place: SourcePlace
+    /// Its identity.
+    public var id: PeerIdentifier
+    /// How it proves it.
+    public var authentication: Authentication
+    /// Resources it may reach.
+    public var allow: [String] = []
+    /// Rules whose grants it gets.
+    public var rules: [String] = []
+    /// Networks on our side that it may reach besides, with every protocol.
+    public var local: [IPPrefix] = []
+    /// Networks on its side.
+    public var remote: [IPPrefix] = []
+    /// Where its inner address comes from.
+    public var virtualAddress = VirtualAddress.pool
+    /// The identity we show it; nil for the gateway's own.
+    public var localID: PeerIdentifier?
+    /// The signature schemes it may use.
+    public var signatures: [Signature] = [.ecdsa, .ed25519, .rsaPSS]
+    /// IKE proposals instead of the gateway's.
+    public var ikeProposals: [IKEProposalSpecification]?
+    /// ESP proposals instead of the gateway's.
+    public var espProposals: [ESPProposalSpecification]?
+    /// How long a session may last; nil for as long as it is kept up.
+    public var maxLease: Duration?
+
+    /// Makes a peer.
+    public init(name: String, place: SourcePlace, id: PeerIdentifier, authentication: Authentication) {
+        self.name = name
+        self.place = place
+        self.id = id
+        self.authentication = authentication
+    }
+
+    /// How messages refer to it.
+    public var reference: RuleReference { RuleReference(name: "peer \(name)", place: place) }
+
+    init?(_ node: ConfigNode, _ diagnostics: ConfigDiagnostics) {
+        guard let map = ConfigMap(node, diagnostics, subject: "a peer") else { return nil }
+        let name = map.required("name", .name("a peer's name"))
+        let id = map.required("id", .identity)
+        let authentication = Self.authentication(map)
+        var result: PolicyPeer?
+        if let name, let id, let authentication {
+            result = PolicyPeer(name: name, place: node.place, id: id, authentication: authentication)
+        }
+        // Read even when the peer is incomplete, so that one run shows every problem.
+        var peer =
+            result
+            ?? PolicyPeer(name: "", place: node.place, id: .keyID([]), authentication: .certificate(.own))
+        peer.allow = map.value("allow", .list(of: .name("a resource's name"), count: 1...256)) ?? []
+        peer.rules = map.value("rules", .list(of: .name("a rule's name"), count: 1...256)) ?? []
+        peer.local = map.value("local", .list(of: .prefix, count: 1...64)) ?? []
+        peer.remote = map.value("remote", .list(of: .prefix, count: 1...64)) ?? []
+        peer.virtualAddress =
+            map.value("address", .virtualAddress) ?? (peer.remote.isEmpty ? .pool : VirtualAddress.none)
+        peer.localID = map.value("local_id", .identity)
+        peer.signatures =
+            map.value(
+                "signatures",
+                .list(of: .choice(Signature.allCases.map { ($0.rawValue, $0) }), count: 1...4)
+            )
+            ?? peer.signatures
+        peer.ikeProposals = map.value("ike", .list(of: .ikeProposal, count: 1...16))
+        peer.espProposals = map.value("esp", .list(of: .espProposal, count: 1...16))
+        peer.maxLease = map.value("max_lease", .duration(.seconds(60) ... .seconds(365 * 86_400)))
+        map.finish()
+        peer.checkGrants(map)
+        guard result != nil else { return nil }
+        self = peer
+    }
+
+    private func checkGrants(_ map: ConfigMap) {
+        if ["allow", "rules", "local"].allSatisfy({ map.node($0) == nil }) {
+            map.diagnostics.report(
+                .missingKey,
+                at: map.place,
+                "a peer needs something it may reach: allow, rules or local"
+            )
+        }
+        if virtualAddress == VirtualAddress.none, map.node("remote") == nil {
+            map.diagnostics.report(
+                .missingKey,
+                at: map.place,
+                "a peer without a virtual address needs remote: its networks"
+            )
+        }
+    }
+
+    private static func authentication(_ map: ConfigMap) -> Authentication? {
+        let directory = map.place.directory
+        let secret = map.value("psk_file", .path(relativeTo: directory))
+        let authority = map.value("authority", .authority(directory))
+        switch (map.node("psk_file"), map.node("authority")) {
+        case (nil, nil), (.some, .some):
+            map.diagnostics.report(
+                .missingKey,
+                at: map.place,
+                "a peer needs exactly one of authority (own, sha256:... or a PEM file) and psk_file"
+            )
+            return nil
+        case (.some, nil): return secret.map { .presharedKey(path: $0) }
+        case (nil, .some): return authority.map { .certificate($0) }
+        }
+    }
+}
+
+extension ConfigForm where Value == PolicyPeer.Authority {
+    fileprivate static func authority(_ directory: String) -> ConfigForm {
+        let path = ConfigForm<String>.path(relativeTo: directory)
+        let digest = ConfigForm<String>.sha256
+        return ConfigForm(
+            expected: "own, sha256: with 64 hexadecimal digits, or the path of a PEM file",
+            read: { node, diagnostics in
+                guard let text = node.text else { return path.read(node, diagnostics).map { .file(path: $0) } }
+                if text == "own" { return .own }
+                guard text.hasPrefix("sha256:") else { return path.read(node, diagnostics).map { .file(path: $0) } }
+                let value = ConfigNode(.scalar(String(text.dropFirst(7)), plain: true), at: node.place)
+                return digest.read(value, diagnostics).map { .publicKey(sha256: $0) }
+            },
+            show: { authority in
+                switch authority {
+                case .own: "own"
+                case .publicKey(let digest): "sha256:\(digest)"
+                case .file(let path): path.yamlQuoted
+                }
+            }
+        )
+    }
+}
+
+extension ConfigForm where Value == PolicyPeer.VirtualAddress {
+    fileprivate static var virtualAddress: ConfigForm {
+        let addresses = ConfigForm<[IPAddress]>.list(of: .address, count: 1...2)
+        return ConfigForm(
+            expected: "pool, none, or one address of each family at most",
+            read: { node, diagnostics in
+                if node.text == "pool" { return .pool }
+                if node.text == "none" { return PolicyPeer.VirtualAddress.none }
+                guard let values = addresses.read(node, diagnostics) else { return nil }
+                guard Set(values.map(\.family)).count == values.count else {
+                    diagnostics.report(.invalidValue, at: node.place, "a peer gets one address of a family at most")
+                    return nil
+                }
+                return .fixed(values)
+            },
+            show: { value in
+                switch value {
+                case .none: "none"
+                case .pool: "pool"
+                case .fixed(let values): addresses.show(values)
+                }
+            }
+        )
+    }
+}
