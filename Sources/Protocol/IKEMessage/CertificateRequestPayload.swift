@@ -33,9 +33,12 @@ public struct CertificateRequestPayload: Hashable, Sendable {
         guard [.x509Signature, .hashAndURL, .hashAndURLBundle].contains(encoding),
             authorities.count.isMultiple(of: Self.hashLength)
         else { return nil }
-        return stride(from: 0, to: authorities.count, by: Self.hashLength).prefix(limit).map {
-            Array(authorities[$0..<($0 + Self.hashLength)])
+        var reader = WireReader(count: authorities.count)
+        var hashes: [[UInt8]] = []
+        while hashes.count < limit, let hash = try? reader.readBytes(authorities.span, count: Self.hashLength) {
+            hashes.append(hash)
         }
+        return hashes
     }
 
     static func parse(
