@@ -12,14 +12,14 @@ import IPsecTypes
 //   |                    Options                    |    Padding    |
 
 extension IPPacket {
-    mutating func parseVersion4(_ bytes: PacketBytes, headerLength: Int) throws(PacketFault) {
+    mutating func parseVersion4(_ bytes: PacketBytes, headerLength: Int, _ isQuote: Bool) throws(PacketFault) {
         guard headerLength >= 20 else { throw .badHeader }
         guard bytes.has(headerLength, at: 0), let tos = bytes.uint8(at: 1), let length = bytes.uint16(at: 2),
             let fragment = bytes.uint16(at: 6), let next = bytes.uint8(at: 9), let from = bytes.uint32(at: 12),
             let to = bytes.uint32(at: 16)
         else { throw .truncated }
         guard Int(length) >= headerLength else { throw .badHeader }
-        guard Int(length) <= bytes.count else { throw .truncated }
+        guard isQuote || Int(length) <= bytes.count else { throw .truncated }
         family = .v4
         source = .v4(from)
         destination = .v4(to)
@@ -58,7 +58,7 @@ extension IPPacket {
     //   |                 Source Address (16 bytes)                     |
     //   |              Destination Address (16 bytes)                   |
 
-    mutating func parseVersion6(_ bytes: PacketBytes) throws(PacketFault) {
+    mutating func parseVersion6(_ bytes: PacketBytes, _ isQuote: Bool) throws(PacketFault) {
         guard let word = bytes.uint32(at: 0), let length = bytes.uint16(at: 4), var next = bytes.uint8(at: 6),
             let fromHigh = bytes.uint64(at: 8), let fromLow = bytes.uint64(at: 16), let toHigh = bytes.uint64(at: 24),
             let toLow = bytes.uint64(at: 32)
@@ -69,7 +69,7 @@ extension IPPacket {
         trafficClass = UInt8(truncatingIfNeeded: word >> 20)
         dontFragment = true
         totalLength = 40 &+ Int(length)
-        guard totalLength <= bytes.count else { throw .truncated }
+        guard isQuote || totalLength <= bytes.count else { throw .truncated }
         var offset = 40
         var extensions = 0
         while let size = try extensionLength(next, bytes, at: offset) {

@@ -64,11 +64,20 @@ public struct IPPacket: Sendable {
 
     /// Reads the packet at the start of `bytes`. Bytes beyond its own length (TFC padding) are left out.
     public static func parse(_ bytes: PacketBytes) throws(PacketFault) -> IPPacket {
+        try parse(bytes, isQuote: false)
+    }
+
+    /// Reads what an ICMP error quotes: the beginning of a packet, whose end may be missing. Nil when it is not IP.
+    public static func parseQuote(_ bytes: PacketBytes) -> IPPacket? {
+        try? parse(bytes, isQuote: true)
+    }
+
+    private static func parse(_ bytes: PacketBytes, isQuote: Bool) throws(PacketFault) -> IPPacket {
         guard let first = bytes.uint8(at: 0) else { throw .truncated }
         var packet = IPPacket()
         switch first >> 4 {
-        case 4: try packet.parseVersion4(bytes, headerLength: Int(first & 0xF) &* 4)
-        case 6: try packet.parseVersion6(bytes)
+        case 4: try packet.parseVersion4(bytes, headerLength: Int(first & 0xF) &* 4, isQuote)
+        case 6: try packet.parseVersion6(bytes, isQuote)
         default: throw .wrongVersion
         }
         return packet

@@ -24,6 +24,11 @@ public struct PacketBytes {
         self.count = max(0, count)
     }
 
+    /// The window as a buffer, for calls that copy it whole.
+    @inlinable public var buffer: UnsafeMutableRawBufferPointer {
+        UnsafeMutableRawBufferPointer(start: base, count: count)
+    }
+
     /// Whether `length` bytes lie at `offset`.
     @inlinable
     public func has(_ length: Int, at offset: Int) -> Bool {
