@@ -170,3 +170,35 @@ func aPoolThatOverlapsALocalNetworkIsNamed() throws {
         #expect(own.hasDefaultRoute && own.addresses.contains { $0.address == IPAddress("10.99.4.1") })
     }
 }
+
+@Test(.enabled(if: Privilege.canMakeNamespaces, Privilege.reason))
+func packetsOfAnInterfaceAreCounted() throws {
+    try TestNamespace().inside {
+        let netlink = try RouteNetlink()
+        let before = try #require(try netlink.counters(of: "lo"))
+        try shell(
+            "ping -c 2 -i 0.2 -q 127.0.0.1 > /dev/null 2>&1 || (exec 3<>/dev/tcp/127.0.0.1/9) 2>/dev/null || true"
+        )
+        let after = try #require(try netlink.counters(of: "lo"))
+        #expect(after.sent >= before.sent && after.received == after.sent && after.sentDropped == 0)
+        #expect(try netlink.counters(of: "nonesuch") == nil)
+    }
+}
+
+@Test func closingGivesEveryDescriptorBack() throws {
+    let folder = try TestFolder()
+    let before = openDescriptors()
+    for number in 0..<300 {
+        let netlink = try RouteNetlink()
+        #expect(throws: IOFailure.self) { try netlink.setLink(1 << 30, isUp: true) }
+        _ = try CleanupJournal(path: "\(folder.path)/\(number)")
+        #expect(throws: IOFailure.self) { try CleanupJournal(path: "/dev/null") }
+        #expect(throws: IOFailure.self) { try Guardian(executable: "/nonexistent", journalPath: "/nonexistent") }
+    }
+    // Tests that run beside this one hold some of their own.
+    #expect(openDescriptors() < before + 100)
+}
+
+private func openDescriptors() -> Int {
+    (0..<4096).count { fcntl(CInt($0), F_GETFD) >= 0 }
+}

@@ -170,3 +170,17 @@ func rawESPFramesBeginWithTheESPHeader(_ text: String) throws {
         #expect(batch[0].remote.port == 0 && batch[0].tos == 0x28)
     }
 }
+
+@Test func whatTheReceiveBufferCouldNotTakeIsCounted() throws {
+    var options = UDPSocketOptions()
+    options.receiveBufferBytes = 20_000
+    let server = try UDPSocket(bind: endpoint("127.0.0.1"), options: options)
+    let client = try UDPSocket(bind: endpoint("127.0.0.1"))
+    let batch = PacketBatch(capacity: 100)
+    let to = PacketAddress(try address("127.0.0.1"), port: server.port)
+    for _ in 0..<100 { _ = [UInt8](repeating: 1, count: 1000).withUnsafeBytes { batch.append($0, to: to) } }
+    #expect(server.droppedCount == 0)
+    #expect(client.send(batch, 0..<100).taken == 100)
+    let received = try server.receive(into: batch)
+    #expect(server.droppedCount > 0 && received + server.droppedCount == 100)
+}

@@ -82,6 +82,16 @@ import Testing
     #expect(throws: IOFailure.self) { try PeerCredentials(of: -1) }
 }
 
+@Test func aSignalSentToThisThreadCanBeWaitedFor() throws {
+    let signals = try SignalDescriptor([SIGUSR2])
+    let poller = try Poller()
+    try poller.add(signals.descriptor, .readable, token: 1)
+    #expect(signals.next() == nil)
+    pthread_kill(pthread_self(), SIGUSR2)
+    #expect(try poller.wait(timeout: .seconds(1)) == 1)
+    #expect(signals.next() == SIGUSR2 && signals.next() == nil)
+}
+
 @Test func closingGivesEveryDescriptorBack() throws {
     let before = openDescriptors()
     for _ in 0..<300 {

@@ -152,6 +152,23 @@ static void strip_header(const struct culvert_layout *layout, struct culvert_fra
     frame->length -= header;
 }
 
+// What ICMP reported of something sent earlier, and passing want of memory, are no reason to stop receiving.
+static int nothing_received(int code) {
+    switch (code) {
+    case EAGAIN:
+    case ECONNREFUSED:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+    case EHOSTDOWN:
+    case EMSGSIZE:
+    case EPROTO:
+    case ENOBUFS:
+    case ENOMEM: return 0;
+    default: return -code;
+    }
+}
+
 int culvert_receive(int fd, struct culvert_vector *vector, const struct culvert_layout *layout, uint32_t first,
                     uint32_t count, uint16_t local_port, bool strip_ipv4_header) {
     if (count > vector->capacity) count = vector->capacity;
@@ -171,7 +188,7 @@ int culvert_receive(int fd, struct culvert_vector *vector, const struct culvert_
     int received;
     do received = recvmmsg(fd, vector->headers, count, MSG_DONTWAIT, NULL);
     while (received < 0 && errno == EINTR);
-    if (received < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
+    if (received < 0) return nothing_received(errno);
     for (int i = 0; i < received; i++) {
         struct culvert_frame *frame = &layout->frames[first + (uint32_t)i];
         struct mmsghdr *message = &vector->headers[i];

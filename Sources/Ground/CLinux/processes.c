@@ -66,7 +66,8 @@ int culvert_lock_file(int fd, bool wait) {
     return culvert_result(result);
 }
 
-// Starts a program in a session of its own with every signal at its default; `inherited` becomes descriptor `as`.
+// Starts a program in a session of its own with every signal at its default; `inherited` becomes descriptor `as`, the
+// standard ones are /dev/null: it must hold open nobody's terminal or pipe.
 int culvert_spawn(const char *path, char *const arguments[], char *const environment[], int inherited, int as) {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -85,6 +86,8 @@ int culvert_spawn(const char *path, char *const arguments[], char *const environ
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     failed = posix_spawn_file_actions_adddup2(&actions, inherited, as);
+    for (int standard = 0; failed == 0 && standard < 3; standard++)
+        failed = posix_spawn_file_actions_addopen(&actions, standard, "/dev/null", O_RDWR, 0);
     if (failed == 0) failed = posix_spawn(&child, path, &actions, &attributes, arguments, environment);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);

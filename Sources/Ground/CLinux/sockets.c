@@ -82,3 +82,10 @@ int culvert_set_buffers(int fd, bool receive, int bytes) {
 }
 
 int culvert_enable_gro(int fd) { return culvert_set_option(fd, IPPROTO_UDP, UDP_GRO, 1); }
+
+int64_t culvert_socket_drops(int fd) {
+    uint32_t info[9] = {0};  // SK_MEMINFO_VARS; the last is SK_MEMINFO_DROPS
+    socklen_t size = sizeof info;
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) < 0) return -errno;
+    return info[8];
+}

@@ -72,6 +72,8 @@ public enum GuardianProcess {
         // Who stops the parent by a signal to all must not stop its guardian with it.
         for signal in [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE] { _ = culvert_ignore_signal(signal) }
         _ = culvert_set_thread_name("culvert-guard")
+        // It must not keep a file system from being unmounted.
+        if journalPath.hasPrefix("/") { _ = chdir("/") }
         var byte: UInt8 = 0
         while true {
             let count = read(parentPipe, &byte, 1)

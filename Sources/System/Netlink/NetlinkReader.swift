@@ -46,6 +46,10 @@ struct NetlinkReader: Sendable {
         UInt32(bigEndian: try wire.readUInt32(bytes))
     }
 
+    mutating func readUInt64(_ bytes: Span<UInt8>) throws(ParseError) -> UInt64 {
+        UInt64(bigEndian: try wire.readUInt64(bytes))
+    }
+
     mutating func readInt32(_ bytes: Span<UInt8>) throws(ParseError) -> Int32 {
         Int32(bitPattern: try readUInt32(bytes))
     }

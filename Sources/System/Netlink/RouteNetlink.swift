@@ -36,6 +36,23 @@ public final class RouteNetlink: Sendable {
         }
     }
 
+    /// What an interface has carried and dropped; nil when there is no such interface.
+    public func counters(of name: String) throws(IOFailure) -> LinkCounters? {
+        let call = "count packets of \(name)"
+        guard Self.isInterfaceName(name) else { return nil }
+        var writer = NetlinkWriter()
+        writer.writeBytes(Self.linkHeader(index: 0, flags: 0, change: 0))
+        writer.attribute(LinkAttribute.name, text: name)
+        do throws(IOFailure) {
+            let answers = try socket.transact(call, type: Message.getLink, body: writer.bytes)
+            return try answers.decoded(call, Message.newLink) { (body) throws(ParseError) in try LinkCounters(body) }
+                .first
+        } catch {
+            if error.code == ENODEV { return nil }
+            throw error
+        }
+    }
+
     /// Brings an interface up or down.
     public func setLink(_ index: Int32, isUp: Bool) throws(IOFailure) {
         let header = Self.linkHeader(index: index, flags: isUp ? 1 : 0, change: 1)
@@ -126,6 +143,40 @@ public final class RouteNetlink: Sendable {
         static let name: UInt16 = 3
         static let mtu: UInt16 = 4
         static let info: UInt16 = 18
+        static let statistics: UInt16 = 23
+    }
+}
+
+/// What an interface has carried since it was made. On a TUN, `sent` is what this host routed into it, and
+/// `sentDropped` what found the queue to the reading program full.
+public struct LinkCounters: Hashable, Sendable {
+    /// Packets that came in.
+    public var received: UInt64
+    /// Packets that went out.
+    public var sent: UInt64
+    /// Bytes that came in.
+    public var receivedBytes: UInt64
+    /// Bytes that went out.
+    public var sentBytes: UInt64
+    /// Packets that came in and were dropped.
+    public var receivedDropped: UInt64
+    /// Packets that were to go out and were dropped.
+    public var sentDropped: UInt64
+
+    /// Reads struct rtnl_link_stats64; nil when it is not there.
+    init?(_ body: [UInt8]) throws(ParseError) {
+        guard let raw = try NetlinkAttributes(body, skipping: 16).bytes(RouteNetlink.LinkAttribute.statistics) else {
+            return nil
+        }
+        let bytes = raw.span
+        var reader = NetlinkReader(count: bytes.count)
+        received = try reader.readUInt64(bytes)
+        sent = try reader.readUInt64(bytes)
+        receivedBytes = try reader.readUInt64(bytes)
+        sentBytes = try reader.readUInt64(bytes)
+        try reader.skip(16)  // errors
+        receivedDropped = try reader.readUInt64(bytes)
+        sentDropped = try reader.readUInt64(bytes)
     }
 }
 

@@ -63,6 +63,9 @@ public final class RawESPSocket: Sendable {
         return Int(got)
     }
 
+    /// Packets that the kernel dropped because the receive buffer was full.
+    public var droppedCount: Int { Int(max(0, culvert_socket_drops(descriptor))) }
+
     /// Sends frames of the batch, without blocking; as ``UDPSocket/send(_:_:)``.
     public func send(_ batch: PacketBatch, _ range: Range<Int>) -> SendOutcome {
         sendFrames(batch, range) { layout, first, count in

@@ -103,6 +103,9 @@ public final class UDPSocket: Sendable {
         }
     }
 
+    /// Datagrams that the kernel dropped because the receive buffer was full.
+    public var droppedCount: Int { Int(max(0, culvert_socket_drops(descriptor))) }
+
     /// Changes DF and path MTU behaviour for all that is sent from here on.
     public func setPathMTUDiscovery(_ mode: PathMTUDiscovery) throws(IOFailure) {
         try check(

@@ -64,6 +64,7 @@ int culvert_set_path_mtu_discovery(int fd, int family, int mode);
 int culvert_path_mtu(int fd, int family);
 int culvert_set_buffers(int fd, bool receive, int bytes);
 int culvert_enable_gro(int fd);
+int64_t culvert_socket_drops(int fd);  // datagrams dropped for want of receive buffer
 
 // TUN
 int culvert_tun_attach(int fd, const char *name, char *actual, size_t actual_size, bool multi_queue);
