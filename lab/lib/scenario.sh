@@ -93,3 +93,21 @@ lossless() {
   [ "$got" = "$count" ] || fail "$got of $count pings came back during: $*"
   say "ok: $count of $count pings during: $*"
 }
+
+# Machines for scenarios of Culvert alone: a namespace with a /run, a /var/lib and an /etc/resolv.conf of its own.
+machine() { # ROLE: starts it; its files are in $W/ROLE
+  local role=$1; mkdir -p "$W/$role"; cp /etc/resolv.conf "$W/$role/resolv.conf" 2>/dev/null || : > "$W/$role/resolv.conf"
+  ip netns exec "$P-$role" unshare -m sh -c 'mount -t tmpfs tmpfs /run && mount -t tmpfs tmpfs /var/lib && mkdir /run/culvert
+    mount --bind "$1/resolv.conf" /etc/resolv.conf; touch "$1/ready"; exec sleep 100000' sh "$W/$role" </dev/null >/dev/null 2>&1 &
+  echo $! > "$W/$role/holder"
+  wait_until 5 test -e "$W/$role/ready" || fail "machine $role did not start"
+}
+# at ROLE COMMAND...: runs it on that machine
+at() { local role=$1; shift; nsenter -t "$(cat "$W/$role/holder")" -n -m -- "$@"; }
+# daemon ROLE NAME COMMAND...: in the background there; output in $W/ROLE/NAME.log, pid in $W/ROLE/NAME.pid
+daemon() {
+  local role=$1 name=$2; shift 2
+  nsenter -t "$(cat "$W/$role/holder")" -n -m -- sh -c 'echo $$ > "$1"; shift; exec "$@"' sh "$W/$role/$name.pid" "$@" \
+    </dev/null >>"$W/$role/$name.log" 2>&1 &
+}
+pid_of() { cat "$W/$1/$2.pid"; }

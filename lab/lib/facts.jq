@@ -1,0 +1,22 @@
+# What `culvert status --json` says of a gateway or an agent, as the NAME=VALUE lines of peers/strongswan facts.
+def tunnels: [(.tunnels // [])[] | if has("tunnel") then .tunnel // empty else . end];
+def children: [tunnels[].children[]? | select(.phase != "deleting" and .phase != "closed")];
+def total(path): [children[].counters | path // 0] | add // 0;
+(tunnels | last) as $ike | (children | last) as $child |
+"ike=\($ike.phase // "")",
+"ike_suite=\($ike.suite // "")",
+"child=\($child.phase // "")",
+"esp_suite=\($child.suite // "")",
+"in_packets=\(total(.packetsIn // .inboundPackets))",
+"out_packets=\(total(.packetsOut // .outboundPackets))",
+"lts=\(($child.localSelectors // []) | join(" "))",
+"rts=\(($child.remoteSelectors // []) | join(" "))",
+"vip=\(($ike.addresses // []) | join(" "))",
+"dns=\(($ike.dnsServers // []) | join(" "))",
+"ike_count=\(tunnels | length)",
+"child_count=\(children | length)",
+"spi_in=\($child.inboundSPI // "")",
+"spi_out=\($child.outboundSPI // "")",
+"session=\($ike.session // "")",
+"rekeyings=\($ike.rekeyings // 0)",
+"unknown_spi=\([(.counters // {}) | to_entries[] | select(.key | test("unknown.?spi"; "i")) | .value] | add // 0)"
