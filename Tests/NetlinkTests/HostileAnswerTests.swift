@@ -7,6 +7,7 @@ import Testing
 /// Every decoder of kernel answers, on a message with any body.
 private func decodeAll(_ message: NetlinkMessage) {
     _ = try? LinkInfo(message.body)
+    _ = try? LinkCounters(message.body)
     _ = try? AddressInfo(message.body)
     _ = try? Route(message.body, acceptCloned: true)
     _ = try? RoutingRule(message.body)
