@@ -70,7 +70,7 @@ var targets: [Target] = [
     // Floor 7
     room(
         "Runtime", "Product",
-        control + ["CLinux", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Dataplane", logging]),
+        control + ["CLinux", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", logging]),
     // Floor 8
     room("Simulation", "Product", control + ["ESP"]),
     room(
@@ -82,7 +82,8 @@ var targets: [Target] = [
     room(
         "Agent", "Product",
         control + [
-            "CLinux", "ESP", "PKI", "AdminAPI", "ConfigFile", "PacketIO", "Netlink", "Dataplane", "Runtime", logging,
+            "CLinux", "ESP", "PKI", "AdminAPI", "ConfigFile", "PacketIO", "Netlink", "Store", "Dataplane", "Runtime",
+            logging,
         ]),
     // Floor 9
     tool(

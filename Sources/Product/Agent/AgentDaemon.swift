@@ -1,0 +1,291 @@
+import AdminAPI
+import ConfigFile
+import Dataplane
+import Foundation
+import IKECrypto
+import IKEv2
+import IPsecTypes
+import Logging
+import PacketIO
+import Runtime
+
+/// `culvert agent run`: owns the tunnels of `up`.
+public final class AgentDaemon: Sendable {
+    /// How the daemon was started.
+    public struct Options: Sendable {
+        /// Whether `up` started it by the way: then it ends with its last tunnel.
+        public var endsWhenIdle = false
+
+        /// The options of a service.
+        public init() {}
+    }
+
+    private let configuration: AgentConfiguration
+    private let options: Options
+    private let dataplane: UserspaceDataplane
+    private let shard: ControlShard
+    private let started = SystemClock.now
+    private let stopRequested = DispatchSemaphore(value: 0)
+    private let logger: Logger
+
+    /// How long the peers have to answer our Deletes when we stop.
+    private static let deleteGrace = 2.0
+    /// An agent started by the way and never used ends after this.
+    private static let idleGrace: Duration = .seconds(15)
+
+    /// Runs until SIGTERM, SIGINT or a stop request. Errors come before anything was changed on the host.
+    public static func run(_ configuration: AgentConfiguration, options: Options, logger: Logger) throws(CulvertError) {
+        ProcessHardening.apply()
+        let signals: DaemonSignals
+        let daemon: AgentDaemon
+        do throws(IOFailure) {
+            signals = try DaemonSignals()
+            daemon = try AgentDaemon(configuration, options, logger)
+        } catch {
+            throw error.culvertError()
+        }
+        defer { daemon.shutDown() }
+        try daemon.serve(signals)
+    }
+
+    private init(_ configuration: AgentConfiguration, _ options: Options, _ logger: Logger) throws(IOFailure) {
+        self.configuration = configuration
+        self.options = options
+        self.logger = logger
+        var plane = DataplaneConfiguration(
+            ikePort: UInt16(clamping: configuration.network.ikePort),
+            natPort: UInt16(clamping: configuration.network.natPort),
+            tunName: configuration.network.tun,
+            mtu: configuration.network.mtu,
+            rawESP: configuration.network.rawESP
+        )
+        plane.workers = 1
+        let dataplane = try UserspaceDataplane(plane, rules: nil)
+        try dataplane.start()
+        self.dataplane = dataplane
+        let ports = dataplane.ports ?? (500, 4500)
+        let crypto = StandardCryptoProvider()
+        let registry = PeerRegistry()
+        var random = SystemRandom()
+        let engine = IKEConfiguration(connections: [], localNATPort: ports.nat, answersUnknownSPIs: false)
+        let parts = ControlShard.Parts(
+            configuration: engine,
+            crypto: crypto,
+            spis: SPIAllocator(node: 0, shard: 0, key: (random.next(), random.next()), start: random.next()),
+            oracle: LocalKeyOracle(crypto: crypto),
+            authenticator: CertificateAuthenticator(crypto: crypto, trust: [:], registry: registry),
+            pool: BoundedPool(name: "culvert-work", threads: 2, limit: 1024)
+        )
+        let controller = AgentController.Parts(
+            interfaceName: dataplane.interfaceName ?? configuration.network.tun,
+            mtu: configuration.network.mtu,
+            addsRoutes: configuration.network.routes,
+            localPort: ports.ike,
+            crypto: crypto,
+            registry: registry,
+            logger: logger
+        )
+        shard = try ControlShard(parts, dataplane: dataplane) { () throws(IOFailure) in
+            try AgentController(controller)
+        }
+    }
+
+    private func serve(_ signals: DaemonSignals) throws(CulvertError) {
+        try ProcessHardening.makeDirectory(configuration.files.control.parentDirectory)
+        let server: ControlServer
+        do throws(IOFailure) {
+            server = try ControlServer(
+                path: configuration.files.control,
+                allowedUsers: [0, UInt32(geteuid())]
+            ) { [self] request, _ in AdminCoding.encode(answer(request)) }
+        } catch {
+            throw error.code == EADDRINUSE
+                ? CulvertError(.alreadyRunning, "an agent runs already at \(configuration.files.control)")
+                : error.culvertError(.controlRefused)
+        }
+        defer { server.stop() }
+        for connection in configuration.connections where connection.autostart { begin(connection) }
+        let notify = SystemdNotify.fromEnvironment()
+        try? notify.ready(status: "agent \(configuration.name)")
+        logger.info("agent is ready", metadata: ["control": "\(configuration.files.control)"])
+        var idleSince = SystemClock.now
+        while true {
+            if let request = signals.wait(milliseconds: 200), request == .stop { break }
+            if stopRequested.wait(timeout: .now()) == .success { break }
+            if let failure = dataplane.failure { throw failure.culvertError() }
+            guard options.endsWhenIdle else { continue }
+            let idle = shard.call { _, delegate in (delegate as? AgentController)?.isIdle ?? true } ?? false
+            if !idle { idleSince = SystemClock.now }
+            if SystemClock.now - idleSince > Self.idleGrace { break }
+        }
+        try? notify.stopping()
+    }
+
+    private func shutDown() {
+        logger.info("agent stops")
+        shard.shutDown(grace: Self.deleteGrace)
+        dataplane.stop()
+    }
+
+    private func begin(_ connection: AgentConnection) {
+        do throws(CulvertError) {
+            let loaded = try ConnectionLoader(settings: configuration).load(connection)
+            shard.post { core, delegate in
+                guard let controller = delegate as? AgentController else { return }
+                controller.up(loaded, arguments: UpArguments(), shard: core) { _ in }
+            }
+        } catch {
+            logger.error("connection not started", metadata: ["connection": "\(connection.name)", "error": "\(error)"])
+        }
+    }
+
+    // MARK: Control requests
+
+    private func answer(_ bytes: [UInt8]) -> AdminResponse {
+        do throws(CulvertError) {
+            let request = try AdminCoding.request(bytes)
+            switch request.operation {
+            case .status: return try status()
+            case .up(let arguments): return try up(arguments)
+            case .down(let name): return try down(name)
+            case .wait(let name, let seconds): return try wait(name, seconds)
+            case .ping(let name, let seconds): return try ping(name, seconds)
+            case .rekey(let name, let ike): return try rekey(name, ike)
+            case .stop:
+                stopRequested.signal()
+                return .done("the agent stops")
+            case .reload, .closeSession:
+                return .failed(CulvertError(.controlRefused, "an agent does not know this operation"))
+            }
+        } catch {
+            return .failed(error)
+        }
+    }
+
+    private func status() throws(CulvertError) -> AdminResponse {
+        let listed = shard.call { core, delegate in (delegate as? AgentController)?.statuses(core) ?? [] }
+        guard let listed else { throw CulvertError(.controlTimeout) }
+        let statistics = dataplane.statistics()
+        var counters: [String: UInt64] = [
+            "inbound_packets": statistics.traffic.inboundPackets,
+            "outbound_packets": statistics.traffic.outboundPackets,
+            "ike_received": statistics.ikeReceived,
+            "ike_sent": statistics.ikeSent,
+        ]
+        for (cause, count) in statistics.drops where count > 0 { counters["drop_\(cause)"] = count }
+        return .agent(
+            AgentStatus(
+                name: configuration.name,
+                version: CulvertVersion.text,
+                processID: getpid(),
+                uptimeSeconds: Double((SystemClock.now - started).wholeNanoseconds / 1_000_000) / 1000,
+                interface: dataplane.interfaceName ?? "",
+                dataplane: "userspace",
+                tunnels: listed,
+                counters: counters
+            )
+        )
+    }
+
+    private func up(_ arguments: UpArguments) throws(CulvertError) -> AdminResponse {
+        let loader = ConnectionLoader(settings: configuration)
+        var loaded: LoadedConnection
+        if let path = arguments.profilePath {
+            let profile = try loader.readProfile(path)
+            var connection = profile.connection(profilePath: path)
+            connection.name = arguments.name ?? profile.name
+            connection.autostart = false
+            loaded = try loader.load(connection)
+        } else {
+            let wanted = arguments.name ?? configuration.connections.first?.name
+            guard let connection = configuration.connections.first(where: { $0.name == wanted }) else {
+                throw CulvertError(
+                    .unknownName,
+                    wanted.map { "no connection is named \($0)" }
+                        ?? "no profile is given and agent.yaml has no connection"
+                )
+            }
+            loaded = try loader.load(connection)
+            // What `up` asks for fails at once when it cannot be done; it is kept once it stood.
+            loaded.isKept = false
+        }
+        let box = Waiting<AgentTunnelStatus>()
+        let connection = loaded
+        shard.post { core, delegate in
+            guard let controller = delegate as? AgentController else { return }
+            controller.up(connection, arguments: arguments, shard: core) { box.finish($0) }
+        }
+        guard let result = box.wait(seconds: arguments.timeoutSeconds) else {
+            throw CulvertError(
+                .connectionTimeout,
+                "\(connection.gateway) did not let us in within \(arguments.timeoutSeconds) s"
+            )
+        }
+        if result.state == .up { return .tunnel(result) }
+        throw result.lastError ?? CulvertError(.gatewayUnreachable)
+    }
+
+    private func down(_ name: String?) throws(CulvertError) -> AdminResponse {
+        let names = shard.call { core, delegate in
+            (delegate as? AgentController)?.down(name, shard: core) ?? []
+        }
+        guard let names else { throw CulvertError(.controlTimeout) }
+        guard !names.isEmpty else {
+            throw CulvertError(.unknownName, name.map { "no tunnel is named \($0)" } ?? "there is no tunnel")
+        }
+        // The Deletes are answered within a round trip; a dead peer is not waited for longer than this.
+        for _ in 0..<100 {
+            let left = shard.call { core, delegate in
+                (delegate as? AgentController)?.statuses(core).filter { names.contains($0.name) }.count ?? 0
+            }
+            if left == 0 { break }
+            Thread.sleep(forTimeInterval: 0.02)
+        }
+        return .done("down: \(names.joined(separator: ", "))")
+    }
+
+    private func wait(_ name: String?, _ seconds: Int) throws(CulvertError) -> AdminResponse {
+        let box = Waiting<AgentTunnelStatus?>()
+        shard.post { core, delegate in
+            guard let controller = delegate as? AgentController else { return }
+            controller.wait(name, shard: core) { box.finish($0) }
+        }
+        guard let answer = box.wait(seconds: seconds) else { throw CulvertError(.connectionTimeout) }
+        guard let result = answer else {
+            throw CulvertError(.unknownName, name.map { "no tunnel is named \($0)" } ?? "there is no tunnel")
+        }
+        if result.state == .up { return .tunnel(result) }
+        throw result.lastError ?? CulvertError(.gatewayUnreachable)
+    }
+
+    private func ping(_ name: String?, _ seconds: Int) throws(CulvertError) -> AdminResponse {
+        let begun = SystemClock.now
+        let probe = shard.call { core, delegate -> (String, IKESAID, Instant?)? in
+            guard let (name, id) = (delegate as? AgentController)?.ikeSA(name) else { return nil }
+            let before = core.status(id)?.lastInbound
+            core.perform(.probe(id))
+            return (name, id, before)
+        }
+        guard let probe, let (found, id, before) = probe else {
+            throw CulvertError(.unknownName, name.map { "no tunnel named \($0) is up" } ?? "no tunnel is up")
+        }
+        while SystemClock.now - begun < .seconds(seconds) {
+            let last = shard.call { core, _ in core.status(id)?.lastInbound }
+            if let last, let last, last != before {
+                return .pong(name: found, milliseconds: Double((last - begun).wholeNanoseconds) / 1_000_000)
+            }
+            Thread.sleep(forTimeInterval: 0.002)
+        }
+        throw CulvertError(.peerDead, "the peer of \(found) did not answer within \(seconds) s")
+    }
+
+    private func rekey(_ name: String?, _ ike: Bool) throws(CulvertError) -> AdminResponse {
+        let done = shard.call { core, delegate -> String? in
+            guard let (name, id) = (delegate as? AgentController)?.ikeSA(name) else { return nil }
+            core.rekey(id, ike: ike)
+            return name
+        }
+        guard let done, let found = done else { throw CulvertError(.unknownName, "no such tunnel is up") }
+        return .done("rekeying \(ike ? "the IKE SA" : "the Child SAs") of \(found)")
+    }
+}

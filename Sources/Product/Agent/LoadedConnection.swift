@@ -1,0 +1,227 @@
+import ConfigFile
+import IKECrypto
+import IKEMessage
+import IKEv2
+import IPsecTypes
+import PKI
+import Runtime
+import Store
+
+/// A connection whose files have been read and whose gateway has been resolved: nothing in it blocks any more.
+struct LoadedConnection: Sendable {
+    /// Its name.
+    var name: String
+    /// The gateway as it was named.
+    var gateway: String
+    /// Where IKE_SA_INIT may go, best first.
+    var remotes: [Endpoint]
+    /// What the engine is given.
+    var configuration: ConnectionConfiguration
+    /// Our private key, under the connection's key name.
+    var signer: LocalKeyOracle.Signer?
+    /// Our pre-shared key.
+    var preSharedKey: SecretBytes?
+    /// Whom we trust.
+    var trust: CertificateAuthenticator.Trust?
+    /// Whether it is tried again after a failure.
+    var isKept: Bool
+}
+
+/// Reads a connection's files. Each failure names the file, what is wrong with it and what to do.
+struct ConnectionLoader {
+    /// The agent's settings.
+    var settings: AgentConfiguration
+
+    func load(_ connection: AgentConnection) throws(CulvertError) -> LoadedConnection {
+        switch connection.credentials {
+        case .profile(let path):
+            let profile = try readProfile(path)
+            return try load(connection, profile)
+        case .certificate(let certificate, let key, let authorities):
+            return try certificateConnection(
+                connection,
+                gateway: connection.gateway ?? "",
+                certificate: try read(certificate, isPrivate: false),
+                key: try read(key, isPrivate: true),
+                authorities: try read(authorities, isPrivate: false)
+            )
+        case .presharedKey(let path):
+            return try sharedKeyConnection(connection, secret: try read(path, isPrivate: true))
+        }
+    }
+
+    func readProfile(_ path: String) throws(CulvertError) -> AgentProfile {
+        let bytes = try read(path, isPrivate: true)
+        do throws(ConfigProblems) {
+            return try AgentProfile.decode(bytes, file: path)
+        } catch {
+            throw CulvertError(error)
+        }
+    }
+
+    private func load(_ connection: AgentConnection, _ profile: AgentProfile) throws(CulvertError) -> LoadedConnection {
+        var connection = connection
+        connection.port = connection.port ?? profile.port
+        connection.gatewayID = connection.gatewayID ?? profile.gatewayID
+        if connection.rootPins.isEmpty { connection.rootPins = profile.rootPins }
+        return try certificateConnection(
+            connection,
+            gateway: connection.gateway ?? profile.gateway,
+            certificate: Array(profile.certificate.utf8),
+            key: Array(profile.key.utf8),
+            authorities: Array(profile.authorities.utf8)
+        )
+    }
+
+    private func certificateConnection(
+        _ connection: AgentConnection,
+        gateway: String,
+        certificate: [UInt8],
+        key: [UInt8],
+        authorities: [UInt8]
+    ) throws(CulvertError) -> LoadedConnection {
+        let chain = try certificates(certificate, "certificate of \(connection.name)")
+        let roots = try certificates(authorities, "authorities of \(connection.name)")
+        let pins = Set(connection.rootPins.compactMap { SPKIFingerprint($0) })
+        let anchors: TrustAnchors
+        do throws(TrustAnchors.Failure) {
+            anchors = try TrustAnchors(certificates: roots, pins: pins)
+        } catch {
+            throw CulvertError(.untrustedIssuer, "connection \(connection.name): \(error)")
+        }
+        let signing: SigningKey
+        do throws(KeyRefusal) {
+            signing = try SigningKey(pem: key)
+        } catch {
+            throw CulvertError(.keyUnusable, "the private key of \(connection.name) cannot be used: \(error)")
+        }
+        let local = try localIdentity(connection, chain)
+        let keyID = KeyID(connection.name)
+        var result = try base(
+            connection,
+            gateway: gateway,
+            local: local,
+            .certificate(chain: chain, key: keyID),
+            .certificate(
+                authorityKeyHashes: anchors.spkiDERs.map { FixedLegacyDigests.authorityHash(spkiDER: $0) }
+            )
+        )
+        result.signer = LocalKeyOracle.Signer(key: signing)
+        // A profile comes from our own CA, whose gateways carry the gateway role; other peers are told apart by ID alone.
+        let purpose: ValidationPurpose
+        if case .profile = connection.credentials { purpose = .gateway } else { purpose = .peer }
+        result.trust = CertificateAuthenticator.Trust(anchors: anchors, purpose: purpose)
+        return result
+    }
+
+    private func sharedKeyConnection(
+        _ connection: AgentConnection,
+        secret: [UInt8]
+    ) throws(CulvertError) -> LoadedConnection {
+        let trimmed = SecretBytes(secret.trimmedLineEnd)
+        do throws(KeyRefusal) {
+            _ = try PreSharedKey(trimmed)
+        } catch {
+            throw CulvertError(.weakPSK, "the pre-shared key of \(connection.name) is refused: \(error)")
+        }
+        guard let id = connection.id, let local = Identity(configuration: id) else {
+            throw CulvertError(.invalidValue, "connection \(connection.name): id is not an identity")
+        }
+        let keyID = KeyID(connection.name)
+        var result = try base(
+            connection,
+            gateway: connection.gateway ?? "",
+            local: local,
+            .preSharedKey(keyID),
+            .preSharedKey(keyID)
+        )
+        result.preSharedKey = trimmed
+        return result
+    }
+
+    private func base(
+        _ connection: AgentConnection,
+        gateway: String,
+        local: Identity,
+        _ ours: LocalAuthentication,
+        _ theirs: RemoteAuthentication
+    ) throws(CulvertError) -> LoadedConnection {
+        guard let expected = Identity(configuration: connection.gatewayID ?? gateway) else {
+            throw CulvertError(.invalidValue, "connection \(connection.name): gateway_id is not an identity")
+        }
+        let port = UInt16(clamping: connection.port ?? 500)
+        let remotes = try GatewayName.resolve(gateway).map { Endpoint($0, port: port) }
+        let wanted =
+            connection.remote.isEmpty
+            ? IPAddress.Family.allCases.map { TrafficSelector.everything($0) }
+            : connection.remote.map { TrafficSelector($0) }
+        let child = settings.esp.child(
+            name: "default",
+            proposals: connection.espProposals.map { $0.map { ESPProposal($0) } } ?? settings.esp.offeredProposals,
+            local: connection.local.map { TrafficSelector($0) },
+            remote: wanted
+        )
+        let configuration = ConnectionConfiguration(
+            name: connection.name,
+            localIdentity: local,
+            remoteIdentity: .oneOf([expected]),
+            localAuthentication: ours,
+            remoteAuthentication: theirs,
+            ikeProposals: connection.ikeProposals.map { $0.map { IKEProposal($0) } } ?? settings.ike.offeredProposals,
+            children: [child],
+            requestedAddresses: connection.virtualAddress ? IPAddress.Family.allCases : [],
+            requestsDNS: connection.virtualAddress,
+            alwaysEncapsulates: !settings.network.rawESP,
+            fragmentBytes: settings.ike.fragmentSize,
+            timing: settings.ike.timing
+        )
+        return LoadedConnection(
+            name: connection.name,
+            gateway: gateway,
+            remotes: remotes,
+            configuration: configuration,
+            isKept: connection.autostart
+        )
+    }
+
+    private func localIdentity(_ connection: AgentConnection, _ chain: [[UInt8]]) throws(CulvertError) -> Identity {
+        if let text = connection.id {
+            guard let identity = Identity(configuration: text) else {
+                throw CulvertError(.invalidValue, "connection \(connection.name): id is not an identity")
+            }
+            return identity
+        }
+        guard let leaf = chain.first, let parsed = try? ParsedCertificate(der: leaf) else {
+            throw CulvertError(.badCertificateFile, "the certificate of \(connection.name) cannot be read")
+        }
+        if let name = parsed.names.dns.first, let identity = Identity(configuration: name) { return identity }
+        if let address = parsed.names.addresses.first { return .address(address) }
+        if parsed.subjectDER.count > 2 { return .distinguishedName(parsed.subjectDER) }
+        throw CulvertError(.badCertificateFile, "the certificate of \(connection.name) names nobody")
+    }
+
+    private func certificates(_ pem: [UInt8], _ what: String) throws(CulvertError) -> [[UInt8]] {
+        do {
+            return try PEM.certificates(in: pem)
+        } catch {
+            throw CulvertError(.badCertificateFile, "the \(what) cannot be read: \(error)")
+        }
+    }
+
+    private func read(_ path: String, isPrivate: Bool) throws(CulvertError) -> [UInt8] {
+        do throws(AtomicFile.Failure) {
+            return isPrivate ? try AtomicFile.readPrivate(path) : try AtomicFile.read(path)
+        } catch {
+            throw error.culvertError
+        }
+    }
+}
+
+extension Array where Element == UInt8 {
+    /// Without the line end that editors put at the end of a file.
+    fileprivate var trimmedLineEnd: ArraySlice<UInt8> {
+        var slice = self[...]
+        while let last = slice.last, last == 10 || last == 13 { slice = slice.dropLast() }
+        return slice
+    }
+}

@@ -1,0 +1,178 @@
+import Dispatch
+import IKECrypto
+import IKEMessage
+import IKEv2
+import IPsecTypes
+import PKI
+import Synchronization
+
+/// Verifies a peer's chain, identity, role and signature against what its connection trusts.
+public final class CertificateAuthenticator: PeerAuthenticator {
+    /// What one connection trusts.
+    public struct Trust: Sendable {
+        /// The roots.
+        public var anchors: TrustAnchors
+        /// Whether the peer must be a gateway.
+        public var purpose: ValidationPurpose
+        /// Which signatures are accepted.
+        public var signatures: SignaturePolicy
+
+        /// Gathers the parts.
+        public init(
+            anchors: TrustAnchors,
+            purpose: ValidationPurpose,
+            signatures: SignaturePolicy = SignaturePolicy()
+        ) {
+            self.anchors = anchors
+            self.purpose = purpose
+            self.signatures = signatures
+        }
+    }
+
+    private let crypto: any CryptoProvider
+    private let trust: [String: Trust]
+    private let revocation: @Sendable () -> any RevocationView
+    private let registry: PeerRegistry
+    private let validator = PathValidator()
+    /// A path within the limits takes milliseconds; more than this is a fault of ours, and a refusal.
+    private static let patience = 10.0
+
+    /// Makes a verifier.
+    ///
+    /// - Parameters:
+    ///   - trust: by connection name; a connection without an entry trusts nobody.
+    ///   - revocation: the newest snapshot of revocations, taken for each verification.
+    ///   - registry: where what was found is kept until authorization asks for it.
+    public init(
+        crypto: any CryptoProvider,
+        trust: [String: Trust],
+        registry: PeerRegistry,
+        revocation: @escaping @Sendable () -> any RevocationView = { RevokedSerials() }
+    ) {
+        self.crypto = crypto
+        self.trust = trust
+        self.registry = registry
+        self.revocation = revocation
+    }
+
+    /// Path, then identity, then signature: nothing about the peer is believed before all three hold.
+    public func verify(_ request: PeerVerificationRequest, wallClock: WallTime) -> PeerVerification {
+        guard let trust = trust[request.connection] else {
+            return .refused(reason: "connection \(request.connection) trusts no certificates")
+        }
+        switch validate(request, trust, wallClock) {
+        case .failure(let failure): return .refused(reason: "\(failure.code): \(failure.description)")
+        case .success(let peer):
+            do throws(ValidationFailure) {
+                guard let identity = CertificateIdentity(request.identity) else {
+                    throw .identityUnusable(identity: request.identity.description, reason: "no certificate proves it")
+                }
+                try IdentityBinding.check(identity, against: peer)
+            } catch {
+                return .refused(reason: "\(error.code): \(error.description)")
+            }
+            return checkSignature(request, peer, trust)
+        }
+    }
+
+    private func checkSignature(
+        _ request: PeerVerificationRequest,
+        _ peer: ValidatedPeer,
+        _ trust: Trust
+    ) -> PeerVerification {
+        do {
+            let key = try crypto.verificationKey(spkiDER: peer.spkiDER)
+            let algorithm = try crypto.verify(
+                SignatureAuthentication(
+                    method: AuthMethod(rawValue: request.method.rawValue),
+                    data: request.authentication
+                ),
+                octets: request.octets,
+                key: key,
+                policy: trust.signatures
+            )
+            let attributes = [
+                "subject": peer.displayName,
+                "serial": "\(peer.serial)",
+                "issuer": "\(peer.issuer)",
+                "signature": "\(algorithm)",
+            ]
+            return .accepted(
+                VerifiedPeer(
+                    leaf: peer.leafDER,
+                    notAfter: peer.notAfter,
+                    attributes: attributes,
+                    token: registry.add(peer)
+                )
+            )
+        } catch {
+            return .refused(reason: "auth_signature: \(error)")
+        }
+    }
+
+    /// swift-certificates validates asynchronously; this thread of the bounded pool waits for it.
+    private func validate(
+        _ request: PeerVerificationRequest,
+        _ trust: Trust,
+        _ wallClock: WallTime
+    ) -> Result<ValidatedPeer, ValidationFailure> {
+        let box = Waiting<Result<ValidatedPeer, ValidationFailure>>()
+        let view = revocation()
+        let validator = validator
+        Task {
+            let result = await validator.validate(
+                chain: request.certificates,
+                anchors: trust.anchors,
+                wallClock: wallClock,
+                purpose: trust.purpose,
+                revocation: view
+            )
+            box.finish(result)
+        }
+        return box.wait(seconds: Self.patience) ?? .failure(.pathRule(reason: "validation did not end"))
+    }
+}
+
+/// What verification found, kept from the verifier's thread until the shard authorizes the peer; bounded.
+public final class PeerRegistry: Sendable {
+    private struct State {
+        var peers: [UInt64: ValidatedPeer] = [:]
+        var next: UInt64 = 1
+    }
+
+    private let state = Mutex(State())
+    /// Peers between verification and authorization; the oldest go first.
+    private static let limit = 8192
+
+    /// Makes an empty registry.
+    public init() {}
+
+    func add(_ peer: ValidatedPeer) -> UInt64 {
+        state.withLock { state in
+            let token = state.next
+            state.next += 1
+            state.peers[token] = peer
+            if token > UInt64(Self.limit) { state.peers[token - UInt64(Self.limit)] = nil }
+            return token
+        }
+    }
+
+    /// What was found of a peer; nil when it authenticated otherwise.
+    public func peer(_ token: UInt64) -> ValidatedPeer? {
+        state.withLock { $0.peers[token] }
+    }
+}
+
+extension CertificateIdentity {
+    /// The identity that an ID payload carries; nil for kinds that no certificate proves.
+    public init?(_ identity: Identity) {
+        switch identity {
+        case .fqdn(let name): self = .fqdn(name)
+        case .rfc822(let mailbox): self = .email(mailbox)
+        case .address(let address): self = .address(address)
+        case .distinguishedName(let der): self = .distinguishedName(der)
+        case .keyID(let bytes): self = .keyID(bytes)
+        case .generalName, .null, .other: return nil
+        }
+    }
+}

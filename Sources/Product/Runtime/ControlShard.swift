@@ -1,0 +1,158 @@
+import Foundation
+import IKECrypto
+import IKEv2
+import IPsecTypes
+import PacketIO
+import Synchronization
+
+/// What reaches a shard from other threads.
+enum ShardMessage: Sendable {
+    /// The answer to an action.
+    case answer(IKEEvent)
+    /// A fresh key pair.
+    case generated(OperationID, KeyExchangeHandle, KeyExchangePrivateKey)
+    /// Something to do on the shard's thread.
+    case command(@Sendable (ShardCore, any ShardDelegate) -> Void)
+    /// The end.
+    case stop
+}
+
+/// A control shard: one thread that owns an IKE endpoint and all that hangs on it (law 3). This handle may be used from
+/// any thread.
+public final class ControlShard: Sendable {
+    /// What a shard is made of.
+    public struct Parts: Sendable {
+        /// The endpoint's configuration.
+        public var configuration: IKEConfiguration
+        /// Cryptography.
+        public var crypto: any CryptoProvider
+        /// SPIs.
+        public var spis: SPIAllocator
+        /// Long-term secrets.
+        public var oracle: any KeyOracle
+        /// Verification of peers.
+        public var authenticator: any PeerAuthenticator
+        /// Where long work runs.
+        public var pool: BoundedPool
+
+        /// Gathers the parts.
+        public init(
+            configuration: IKEConfiguration,
+            crypto: any CryptoProvider,
+            spis: SPIAllocator,
+            oracle: any KeyOracle,
+            authenticator: any PeerAuthenticator,
+            pool: BoundedPool
+        ) {
+            self.configuration = configuration
+            self.crypto = crypto
+            self.spis = spis
+            self.oracle = oracle
+            self.authenticator = authenticator
+            self.pool = pool
+        }
+    }
+
+    private let mailbox: Mailbox<ShardMessage>
+    private let finished = DispatchSemaphore(value: 0)
+    /// Answers and commands that may wait for the shard at once.
+    private static let mailboxLimit = 1 << 17
+
+    /// Starts the thread. `makeDelegate` runs on it, so the delegate needs no locks.
+    public init(
+        _ parts: Parts,
+        dataplane: any ShardDataplane & Sendable,
+        makeDelegate: @escaping @Sendable () throws(IOFailure) -> any ShardDelegate
+    ) throws(IOFailure) {
+        let mailbox = try Mailbox<ShardMessage>(limit: Self.mailboxLimit)
+        self.mailbox = mailbox
+        let poller = try PollSet(mailbox: mailbox.descriptor, dataplane: dataplane.controlDescriptor)
+        let done = finished
+        let begun = Waiting<IOFailure?>()
+        let thread = Thread {
+            do throws(IOFailure) {
+                let delegate = try makeDelegate()
+                begun.finish(nil)
+                Self.run(parts, dataplane, mailbox, poller, delegate)
+            } catch {
+                begun.finish(error)
+            }
+            done.signal()
+        }
+        thread.name = "culvert-ike"
+        thread.stackSize = 4 << 20
+        thread.start()
+        if let result = begun.wait(seconds: 30.0), let failure = result { throw failure }
+    }
+
+    /// Runs `body` on the shard's thread and waits for its result; nil when the shard does not answer in `seconds`.
+    public func call<Value: Sendable>(
+        seconds: Double = 5,
+        _ body: @escaping @Sendable (ShardCore, any ShardDelegate) -> Value
+    ) -> Value? {
+        let box = Waiting<Value>()
+        guard mailbox.post(.command { core, delegate in box.finish(body(core, delegate)) }) else { return nil }
+        return box.wait(seconds: seconds)
+    }
+
+    /// Runs `body` on the shard's thread some time soon.
+    public func post(_ body: @escaping @Sendable (ShardCore, any ShardDelegate) -> Void) {
+        mailbox.post(.command(body))
+    }
+
+    /// Deletes every IKE SA, gives the Deletes `grace` seconds to be answered, and ends the thread.
+    public func shutDown(grace: Double) {
+        post { core, _ in core.perform(.closeAll) }
+        let deadline = SystemClock.now + .milliseconds(Int(grace * 1000))
+        while SystemClock.now < deadline {
+            guard let left = call(seconds: 1, { core, _ in core.statuses.count }), left > 0 else { break }
+            Thread.sleep(forTimeInterval: 0.02)
+        }
+        mailbox.post(.stop)
+        _ = finished.wait(timeout: .now() + 5)
+    }
+
+    private static func run(
+        _ parts: Parts,
+        _ dataplane: any ShardDataplane,
+        _ mailbox: Mailbox<ShardMessage>,
+        _ pollSet: PollSet,
+        _ delegate: any ShardDelegate
+    ) {
+        let tools = ShardTools(
+            crypto: parts.crypto,
+            oracle: parts.oracle,
+            authenticator: parts.authenticator,
+            pool: parts.pool,
+            mailbox: mailbox
+        )
+        let core = ShardCore(
+            endpoint: IKEEndpoint(configuration: parts.configuration, crypto: parts.crypto, spis: parts.spis),
+            tools: tools,
+            dataplane: dataplane
+        )
+        core.attach(delegate)
+        while true {
+            pollSet.wait(until: core.nextDeadline)
+            // Established tunnels first: the data plane's events, then answers, then commands, then timers.
+            core.drainDataplane()
+            for message in mailbox.drain() {
+                switch message {
+                case .answer(let event): core.handle(event)
+                case .generated(let operation, let handle, let key):
+                    let kept = core.keep(key, as: handle)
+                    core.handle(
+                        .keyExchangeGenerated(
+                            operation,
+                            handle: kept ? handle : nil,
+                            publicValue: kept ? key.publicValue : []
+                        )
+                    )
+                case .command(let body): body(core, delegate)
+                case .stop: return
+                }
+            }
+            core.handleTimeouts()
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import IKECrypto
+import IKEMessage
+import IKEv2
+import IPsecTypes
+
+/// Holds long-term secrets and uses them on request; they never leave it (law 4). Safe to call from several threads.
+public protocol KeyOracle: Sendable {
+    /// Signs AUTH octets; nil when there is no such key or no algorithm fits the peer.
+    func sign(_ request: SignRequest) -> AuthenticationPayload?
+    /// AUTH data from a pre-shared key; nil when there is no such key.
+    func prove(_ request: PreSharedKeyRequest) -> [UInt8]?
+    /// Whether `claimed` is the AUTH data that the pre-shared key gives.
+    func verify(_ request: PreSharedKeyRequest, claimed: [UInt8]) -> Bool
+}
+
+/// A key oracle in this process's memory. A reload makes a new one.
+public struct LocalKeyOracle: KeyOracle {
+    /// How a key may sign.
+    public struct Signer: Sendable {
+        /// The private key.
+        public var key: SigningKey
+        /// What the connection allows.
+        public var policy: SignaturePolicy
+
+        /// Makes a signer.
+        public init(key: SigningKey, policy: SignaturePolicy = SignaturePolicy()) {
+            self.key = key
+            self.policy = policy
+        }
+    }
+
+    private let crypto: any CryptoProvider
+    private let signers: [KeyID: Signer]
+    private let preSharedKeys: [KeyID: SecretBytes]
+
+    /// Makes an oracle of these secrets.
+    public init(
+        crypto: any CryptoProvider,
+        signers: [KeyID: Signer] = [:],
+        preSharedKeys: [KeyID: SecretBytes] = [:]
+    ) {
+        self.crypto = crypto
+        self.signers = signers
+        self.preSharedKeys = preSharedKeys
+    }
+
+    /// Signs with the key's best algorithm that the peer knows.
+    public func sign(_ request: SignRequest) -> AuthenticationPayload? {
+        guard let signer = signers[request.key],
+            let made = try? crypto.sign(
+                request.octets,
+                key: signer.key,
+                peerHashes: request.peerHashes,
+                policy: signer.policy
+            )
+        else { return nil }
+        return AuthenticationPayload(
+            method: AuthenticationMethod(rawValue: made.method.rawValue),
+            data: made.data
+        )
+    }
+
+    /// AUTH data of RFC 7296 §2.15.
+    public func prove(_ request: PreSharedKeyRequest) -> [UInt8]? {
+        guard let secret = preSharedKeys[request.key] else { return nil }
+        return try? crypto.sharedKeyAuthentication(request.prf, secret: secret, octets: request.octets)
+    }
+
+    /// Constant-time comparison with the AUTH data of RFC 7296 §2.15.
+    public func verify(_ request: PreSharedKeyRequest, claimed: [UInt8]) -> Bool {
+        guard let secret = preSharedKeys[request.key] else { return false }
+        return crypto.isValidSharedKeyAuthentication(
+            claimed,
+            prf: request.prf,
+            secret: secret,
+            octets: request.octets
+        )
+    }
+}
+
+/// Verifies peers' certificates and signatures. Safe to call from several threads; each call runs on a bounded pool.
+public protocol PeerAuthenticator: Sendable {
+    /// Chain, identity, role and signature; blocks until the answer stands.
+    func verify(_ request: PeerVerificationRequest, wallClock: WallTime) -> PeerVerification
+}

@@ -1,0 +1,51 @@
+import Glibc
+import IPsecTypes
+import Logging
+import PacketIO
+
+/// Log lines on standard error: time, level, message, then key=value. Values from outside are escaped, so that no peer
+/// writes a line of its own (L02, C10).
+public struct LogLines: LogHandler {
+    /// Metadata of every line.
+    public var metadata: Logger.Metadata = [:]
+    /// The highest detail that is written.
+    public var logLevel: Logger.Level
+    private let label: String
+
+    /// Makes a handler.
+    public init(label: String, level: Logger.Level) {
+        self.label = label
+        logLevel = level
+    }
+
+    /// One value of the metadata.
+    public subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    /// Writes one line.
+    public func log(event: LogEvent) {
+        var text = "\(Timestamp.text(SystemClock.wall)) \(event.level) \(label): \(event.message.description.printable)"
+        let all = metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 })
+        for (key, value) in all.sorted(by: { $0.key < $1.key }) {
+            text += " \(key)=\"\(value.description.printable)\""
+        }
+        text += "\n"
+        let bytes = Array(text.utf8)
+        _ = write(2, bytes, bytes.count)
+    }
+}
+
+/// Civil time as RFC 3339 in UTC.
+public enum Timestamp {
+    /// Such as "2026-01-31T12:00:00Z".
+    public static func text(_ time: WallTime) -> String {
+        var seconds = time_t(time.secondsSinceEpoch)
+        var parts = tm()
+        guard gmtime_r(&seconds, &parts) != nil else { return "-" }
+        func two(_ value: CInt) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
+            + "T\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))Z"
+    }
+}

@@ -1,0 +1,88 @@
+import ConfigFile
+import IKEv2
+import IPsecTypes
+
+extension IKEv2.IKEProposal {
+    /// The proposal that a configuration names.
+    public init(_ specification: IKEProposalSpecification) {
+        self.init(
+            ciphers: specification.ciphers,
+            prfs: specification.prfs,
+            integrities: specification.integrities,
+            keyExchanges: specification.keyExchanges
+        )
+    }
+}
+
+extension IKEv2.ESPProposal {
+    /// The proposal that a configuration names. A proposal without key exchanges also means: no PFS.
+    public init(_ specification: ESPProposalSpecification) {
+        self.init(
+            ciphers: specification.ciphers,
+            integrities: specification.integrities,
+            keyExchanges: specification.keyExchanges,
+            extendedSequenceNumbers: specification.extendedSequenceNumbers
+        )
+    }
+}
+
+extension IKESettings {
+    /// The engine's timers for agents and jobs.
+    public var timing: ConnectionTiming {
+        var timing = ConnectionTiming()
+        timing.retransmitInitial = retransmitFirst
+        timing.giveUp = giveUp
+        timing.deadPeerDetection = dpd
+        timing.keepalive = keepalive
+        timing.ikeRekey = rekeyFrom...max(rekeyFrom, rekeyTo)
+        // An IKE SA that could not be rekeyed within this much more time ends.
+        timing.ikeHard = max(rekeyFrom, rekeyTo) + .seconds(600)
+        return timing
+    }
+
+    /// The engine's timers for sites: more patience.
+    public var siteTiming: ConnectionTiming {
+        var timing = timing
+        timing.giveUp = siteGiveUp
+        timing.deadPeerDetection = siteDPD
+        return timing
+    }
+
+    /// What is offered.
+    public var offeredProposals: [IKEv2.IKEProposal] { proposals.map { IKEv2.IKEProposal($0) } }
+
+    /// What a responder accepts.
+    public var acceptedProposals: [IKEv2.IKEProposal] { (proposals + alsoAccept).map { IKEv2.IKEProposal($0) } }
+}
+
+extension ESPSettings {
+    /// What is offered.
+    public var offeredProposals: [IKEv2.ESPProposal] { proposals.map { IKEv2.ESPProposal($0) } }
+
+    /// What a responder accepts.
+    public var acceptedProposals: [IKEv2.ESPProposal] { (proposals + alsoAccept).map { IKEv2.ESPProposal($0) } }
+
+    /// A child with these settings.
+    public func child(
+        name: String,
+        proposals: [IKEv2.ESPProposal],
+        local: [TrafficSelector],
+        remote: [TrafficSelector]
+    ) -> ChildConfiguration {
+        ChildConfiguration(
+            name: name,
+            proposals: proposals,
+            localSelectors: local,
+            remoteSelectors: remote,
+            lifetime: SALifetime(
+                softBytes: rekeyBytes,
+                hardBytes: rekeyBytes &* 2,
+                softPackets: rekeyPackets,
+                hardPackets: nil
+            ),
+            rekey: rekeyFrom...max(rekeyFrom, rekeyTo),
+            hard: hardLife,
+            replayWindow: replayWindow
+        )
+    }
+}

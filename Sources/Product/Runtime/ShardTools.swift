@@ -1,0 +1,81 @@
+import IKECrypto
+import IKEv2
+import IPsecTypes
+import Synchronization
+
+/// What a shard asks of the bounded pool: key generation, agreement, signatures, verification. Answers come back through
+/// the shard's mailbox; a full pool answers at once that it failed.
+final class ShardTools: Sendable {
+    private struct Trust: Sendable {
+        var oracle: any KeyOracle
+        var authenticator: any PeerAuthenticator
+    }
+
+    private let crypto: any CryptoProvider
+    private let pool: BoundedPool
+    private let mailbox: Mailbox<ShardMessage>
+    private let trust: Mutex<Trust>
+    private let nextHandle = Atomic<UInt64>(1)
+
+    init(
+        crypto: any CryptoProvider,
+        oracle: any KeyOracle,
+        authenticator: any PeerAuthenticator,
+        pool: BoundedPool,
+        mailbox: Mailbox<ShardMessage>
+    ) {
+        self.crypto = crypto
+        self.pool = pool
+        self.mailbox = mailbox
+        trust = Mutex(Trust(oracle: oracle, authenticator: authenticator))
+    }
+
+    func replace(oracle: any KeyOracle, authenticator: any PeerAuthenticator) {
+        trust.withLock { $0 = Trust(oracle: oracle, authenticator: authenticator) }
+    }
+
+    func generate(_ operation: OperationID, _ method: KeyExchangeMethod) {
+        let handle = KeyExchangeHandle(rawValue: nextHandle.add(1, ordering: .relaxed).oldValue)
+        let queued = pool.submit { [self] in
+            guard let key = try? crypto.generateKeyExchange(method) else {
+                mailbox.post(.answer(.keyExchangeGenerated(operation, handle: nil, publicValue: [])))
+                return
+            }
+            mailbox.post(.generated(operation, handle, key))
+        }
+        if !queued { mailbox.post(.answer(.keyExchangeGenerated(operation, handle: nil, publicValue: []))) }
+    }
+
+    func agree(_ operation: OperationID, _ key: KeyExchangePrivateKey, _ peerPublic: [UInt8]) {
+        let queued = pool.submit { [self] in
+            let secret = try? crypto.sharedSecret(key, peerValue: peerPublic)
+            mailbox.post(.answer(.sharedSecretComputed(operation, secret)))
+        }
+        if !queued { mailbox.post(.answer(.sharedSecretComputed(operation, nil))) }
+    }
+
+    func sign(_ operation: OperationID, _ request: SignRequest) {
+        let oracle = trust.withLock { $0.oracle }
+        let queued = pool.submit { [self] in
+            mailbox.post(.answer(.signed(operation, oracle.sign(request))))
+        }
+        if !queued { mailbox.post(.answer(.signed(operation, nil))) }
+    }
+
+    func prove(_ request: PreSharedKeyRequest) -> [UInt8]? {
+        trust.withLock { $0.oracle }.prove(request)
+    }
+
+    func verify(_ request: PreSharedKeyRequest, claimed: [UInt8]) -> Bool {
+        trust.withLock { $0.oracle }.verify(request, claimed: claimed)
+    }
+
+    func verify(_ operation: OperationID, _ request: PeerVerificationRequest, _ wallClock: WallTime) {
+        let authenticator = trust.withLock { $0.authenticator }
+        let queued = pool.submit { [self] in
+            let result = authenticator.verify(request, wallClock: wallClock)
+            mailbox.post(.answer(.peerVerified(operation, result)))
+        }
+        if !queued { mailbox.post(.answer(.peerVerified(operation, .refused(reason: "too many verifications wait")))) }
+    }
+}

@@ -1,0 +1,77 @@
+import IPsecTypes
+import Netlink
+
+/// Addresses and routes on the TUN interface. Everything here hangs off the interface and dies with its descriptor.
+public final class TunnelInterface {
+    /// The interface.
+    public let name: String
+    private let netlink: RouteNetlink
+    private let index: Int32
+    private var addressOwners: [IPAddress: Int] = [:]
+    private var routeOwners: [IPPrefix: Int] = [:]
+
+    /// Brings the interface up with an MTU. The data plane has made it.
+    public init(name: String, mtu: Int) throws(IOFailure) {
+        self.name = name
+        netlink = try RouteNetlink()
+        guard let link = try netlink.link(named: name) else {
+            throw IOFailure(call: "find tun \(name)", code: 19)
+        }
+        index = link.index
+        try netlink.setLink(index, mtu: mtu)
+        try netlink.setLink(index, isUp: true)
+    }
+
+    /// The address this host would send from to reach `remote`, and nil when there is no route.
+    public func source(towards remote: IPAddress) -> IPAddress? {
+        (try? netlink.route(to: remote))?.flatMap(\.preferredSource)
+    }
+
+    /// Networks of this host that `prefix` would shadow or be shadowed by.
+    public func conflict(_ prefix: IPPrefix) -> LocalNetworks.Overlap? {
+        guard let local = try? LocalNetworks(netlink) else { return nil }
+        // A wider grant leaves local networks alone, because the more specific route wins.
+        return local.overlaps(prefix, ignoring: [name]).first { overlap in
+            overlap.network.length <= prefix.length && overlap.network.length > 0
+        }
+    }
+
+    /// Adds an address as a host prefix; counted, so that two tunnels may share it.
+    public func add(_ address: IPAddress) throws(IOFailure) {
+        addressOwners[address, default: 0] += 1
+        guard addressOwners[address] == 1 else { return }
+        try netlink.addAddress(address, prefixLength: address.family.bits, interfaceIndex: index)
+    }
+
+    /// Removes an address when its last owner lets go.
+    public func remove(_ address: IPAddress) {
+        guard let count = addressOwners[address] else { return }
+        addressOwners[address] = count > 1 ? count - 1 : nil
+        if count == 1 { try? netlink.removeAddress(address, prefixLength: address.family.bits, interfaceIndex: index) }
+    }
+
+    /// Leads a network into the tunnel.
+    public func addRoute(_ prefix: IPPrefix, from source: IPAddress?) throws(IOFailure) {
+        routeOwners[prefix, default: 0] += 1
+        guard routeOwners[prefix] == 1 else { return }
+        try netlink.replaceRoute(Route(to: prefix, interfaceIndex: index, preferredSource: source))
+    }
+
+    /// Takes a route back when its last owner lets go.
+    public func removeRoute(_ prefix: IPPrefix) {
+        guard let count = routeOwners[prefix] else { return }
+        routeOwners[prefix] = count > 1 ? count - 1 : nil
+        if count == 1 { try? netlink.deleteRoute(Route(to: prefix, interfaceIndex: index)) }
+    }
+}
+
+extension IPRange {
+    /// This range without one address: none, one or two ranges. Routes made of them never catch the packets to the
+    /// gateway itself.
+    public func excluding(_ address: IPAddress) -> [IPRange] {
+        guard contains(address) else { return [self] }
+        let below = address.previous.flatMap { IPRange(first, $0) }
+        let above = address.next.flatMap { IPRange($0, last) }
+        return [below, above].compactMap { $0 }
+    }
+}
