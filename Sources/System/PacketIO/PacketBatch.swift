@@ -27,8 +27,14 @@ public final class PacketBatch {
     /// The descriptions of the frames; `count` of them are in use.
     public let frames: UnsafeMutablePointer<PacketFrame>
     /// Frames in use.
-    public var count: Int = 0
+    @inlinable
+    public var count: Int {
+        get { counter.pointee }
+        set { counter.pointee = newValue }
+    }
 
+    // Behind a pointer: a stored property would be checked for exclusive access at every frame.
+    @usableFromInline let counter: UnsafeMutablePointer<Int>
     let vector: OpaquePointer
 
     /// Allocates a batch.
@@ -54,6 +60,8 @@ public final class PacketBatch {
         stride = (headroom + room + 63) & ~63
         storage = .allocate(byteCount: capacity * stride, alignment: 64)
         frames = .allocate(capacity: capacity)
+        counter = .allocate(capacity: 1)
+        counter.initialize(to: 0)
         guard let vector = culvert_vector_create(UInt32(capacity)) else { fatalError("out of memory for a batch") }
         self.vector = vector
         for slot in 0..<capacity {
@@ -63,6 +71,7 @@ public final class PacketBatch {
 
     deinit {
         culvert_vector_destroy(vector)
+        counter.deallocate()
         frames.deallocate()
         storage.deallocate()
     }
