@@ -44,6 +44,11 @@ struct HouseStandsTests {
         #expect(found.isEmpty, "\(report(found))")
     }
 
+    @Test func wireDataIsReadByTheCheckedReaderOnly() {
+        let found = repository.product.flatMap(WireLaw.check)
+        #expect(found.isEmpty, "\(report(found))")
+    }
+
     @Test func escapesFromSharingChecksAreProved() {
         let found = repository.product.flatMap(SharingLaw.check)
         #expect(found.isEmpty, "\(report(found))")

@@ -145,6 +145,15 @@ struct LawsBiteTests {
         #expect(tokenFaults("Sources/Product/Gateway/A.swift", "print(a)") == 0)
     }
 
+    @Test func anIndexOrABareMinusOnWireDataIsSeen() {
+        let path = "Sources/Protocol/IKEMessage/A.swift"
+        #expect(WireLaw.check(file(path, "let a = bytes[4]")).count == 1)
+        #expect(WireLaw.check(file(path, "let a = length - 8")).count == 1)
+        #expect(WireLaw.check(file(path, "let a: [UInt8] = [-1, 2]\nlet b = f() -> [UInt8]")).isEmpty)
+        #expect(WireLaw.check(file(path, "let a = writer.count - start\nlet b = names[a] ?? text")).isEmpty)
+        #expect(WireLaw.check(file("Sources/Protocol/ESP/A.swift", "let a = length - 8")).isEmpty)
+    }
+
     @Test func anUnprovedEscapeFromSharingChecksIsSeen() {
         let path = "Sources/System/PacketIO/A.swift"
         #expect(SharingLaw.check(file(path, "final class A: @unchecked Sendable {}")).count == 1)

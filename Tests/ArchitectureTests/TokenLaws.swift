@@ -106,3 +106,41 @@ enum SharingLaw {
         return found
     }
 }
+
+/// In rooms that read what peers wrote, only the checked reader indexes and subtracts: both trap on a bad length.
+enum WireLaw {
+    static let rooms: Set<String> = ["IKEMessage", "EAP", "RADIUS"]
+
+    static func check(_ file: SourceFile) -> [Violation] {
+        guard let room = file.room, rooms.contains(room) else { return [] }
+        var found: [Violation] = []
+        let tokens = file.scan.tokens
+        for (index, token) in tokens.enumerated() where index > 0 && index + 1 < tokens.count {
+            let before = tokens[index - 1]
+            let isOperand = before.kind != .mark || before.text == ")" || before.text == "]"
+            if token.text == "[" && token.glued && isOperand && !isHarmless(tokens, at: index) {
+                found.append(Violation(file.path, token.line, "a subscript in \(room): read through WireReader"))
+            }
+            guard token.text == "-", isOperand, !token.glued, !tokens[index + 1].glued else { continue }
+            // Lengths of what we write ourselves.
+            let isOurs = tokens.contains { $0.line == token.line && $0.text == "writer" }
+            if !isOurs {
+                found.append(Violation(file.path, token.line, "a bare minus in \(room): it traps; use WireReader"))
+            }
+        }
+        return found
+    }
+
+    /// A look-up that yields an optional (`names[value] ?? …`), or an index into payloads that we hold ourselves.
+    private static func isHarmless(_ tokens: [Token], at index: Int) -> Bool {
+        if tokens[index - 1].text == "payloads" { return true }
+        var depth = 0
+        for next in index..<tokens.count {
+            if tokens[next].text == "[" { depth += 1 }
+            if tokens[next].text == "]" { depth -= 1 }
+            guard depth == 0 else { continue }
+            return next + 2 < tokens.count && tokens[next + 1].text == "?" && tokens[next + 2].text == "?"
+        }
+        return false
+    }
+}
