@@ -82,7 +82,7 @@ extension UserspaceDataplane: SABackend {
     }
 
     /// The resource ends that rules allow, as one flat set tagged with rule indices.
-    private static func compile(_ indices: [UInt32], _ rules: RuleTable) -> SelectorSet {
+    static func compile(_ indices: [UInt32], _ rules: RuleTable) -> SelectorSet {
         var tagged: [(selector: TrafficSelector, tag: UInt32)] = []
         for index in indices {
             guard let rule = rules.rule(at: Int32(truncatingIfNeeded: index)) else { continue }
