@@ -70,7 +70,9 @@ var targets: [Target] = [
     // Floor 7
     room(
         "Runtime", "Product",
-        control + ["CLinux", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", logging]),
+        control + [
+            "CLinux", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", crypto, logging,
+        ]),
     // Floor 8
     room("Simulation", "Product", control + ["ESP"]),
     room(

@@ -228,6 +228,8 @@ public struct GatewayFileSettings: Hashable, Sendable {
     public var state: String
     /// The control socket.
     public var control: String
+    /// The embedded CA's records, which the gateway reads revocations from.
+    public var caDatabase: String { "\(ca)/ca.sqlite" }
 
     init(_ paths: StandardPaths) {
         policy = "\(paths.configuration)/policy.yaml"
