@@ -143,5 +143,4 @@ func certificatesMadeByOpensslAreJudgedByTheSameRules() async throws {
     #expect(await code(try leaf("tls", identifiers + "extendedKeyUsage=serverAuth\n")) == "cert_extended_key_usage")
     #expect(await code(try leaf("ike", identifiers + "extendedKeyUsage=ipsecIKE,serverAuth\n")) == nil)
     #expect(await code(try leaf("authority", identifiers + "basicConstraints=critical,CA:TRUE\n")) == "cert_ca_as_peer")
-    #expect(await code(try leaf("bare", "subjectAltName=DNS:moon.example.org\n")) == "cert_profile")
 }

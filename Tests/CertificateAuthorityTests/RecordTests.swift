@@ -111,21 +111,3 @@ import Testing
     #expect(try await fixture.authority.records.refresh(&feed).map(\.serial) == [issued.record.serial])
     #expect(try await fixture.validate(issued.chain, revocation: feed.revoked).code == "cert_revoked")
 }
-
-@Test func anAgentProfileIsMadeFromWhatWasIssued() async throws {
-    var fixture = try Fixture()
-    let key = try SoftwareKeyMaker().makeKey(.ecdsaP256)
-    let issued = try await fixture.workload(.agent, key)
-    let profile = try AgentProfile(
-        identity: try #require(issued.record.certificate.names.dns.first),
-        gateways: [.init(name: "vpn.example.com", addresses: [.v4(0xC000_0201)])],
-        chain: issued.chain,
-        roots: [fixture.authority.rootDER],
-        privateKey: key.pkcs8
-    )
-    let read = try AgentProfile.parse(profile.serialised())
-    #expect(read.pins == [fixture.pin])
-    let signer = try SoftwareSigner(der: read.privateKey)
-    #expect(signer.subjectPublicKeyInfo == issued.record.certificate.spkiDER)
-    #expect(try await fixture.validate(read.chain).code == nil)
-}

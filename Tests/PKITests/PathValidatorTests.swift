@@ -418,3 +418,29 @@ private func refusal(
     )
     #expect(result.code == "cert_ca_as_peer")
 }
+
+@Test func aCertificateHasOneEncoding() async throws {
+    let authority = try TestAuthority()
+    // Signatures whose last bits are zero could carry a padding count unnoticed; make leaves until one is found.
+    for number in 1...200 {
+        var draft = try authority.leafDraft()
+        draft.serial = [1, UInt8(number)]
+        let leaf = try draft.signed(by: authority.issuing)
+        guard try #require(leaf.der.last) & 1 == 0 else { continue }
+        // The count of padding bits stands before the SEQUENCE of the ECDSA signature.
+        let start = try #require(
+            leaf.der.indices.dropLast(60).last { leaf.der[$0] == 0 && leaf.der[$0 + 1] == 0x30 }
+        )
+        var padded = leaf.der
+        padded[start] = 1
+        let result = await PathValidator().validate(
+            chain: [padded, authority.issuing.der],
+            anchors: try authority.anchors,
+            wallClock: noon,
+            purpose: .peer
+        )
+        #expect(result.code == "cert_malformed")
+        return
+    }
+    Issue.record("no signature with an even last byte")
+}

@@ -67,6 +67,10 @@ public struct SigningRequest: Sendable {
         guard let info = parts.next(), case .constructed(let fields) = info.content else {
             throw CertificateAuthorityError.badRequest("")
         }
+        // One request has one encoding: no padding bits beside its signature.
+        guard parts.next() != nil, try ASN1BitString(derEncoded: &parts).paddingBits == 0 else {
+            throw CertificateAuthorityError.badRequest("")
+        }
         var inner = fields.makeIterator()
         guard inner.next() != nil, inner.next() != nil, let key = inner.next() else {
             throw CertificateAuthorityError.badRequest("")

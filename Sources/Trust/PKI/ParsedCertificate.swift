@@ -148,7 +148,7 @@ struct CertificateParts {
     private static func read(_ der: [UInt8]) throws -> CertificateParts {
         let root = try DER.parse(der)
         return try DER.sequence(root, identifier: .sequence) { nodes in
-            guard let tbs = nodes.next(), let outerAlgorithm = nodes.next(), nodes.next() != nil else {
+            guard let tbs = nodes.next(), let outerAlgorithm = nodes.next(), let signature = nodes.next() else {
                 throw ParsedCertificateError("not a DER certificate")
             }
             guard case .constructed(let fields) = tbs.content else {
@@ -162,6 +162,10 @@ struct CertificateParts {
             guard let serialNode = next, let innerAlgorithm = parts.next(), let issuer = parts.next(),
                 parts.next() != nil, let subject = parts.next(), let spki = parts.next()
             else { throw ParsedCertificateError("not a DER certificate") }
+            // Padding bits beside a signature would give one certificate several encodings (P06).
+            guard try ASN1BitString(derEncoded: signature).paddingBits == 0 else {
+                throw ParsedCertificateError("the signature is not whole bytes")
+            }
             // RFC 5280 §4.1.1.2: both algorithm fields are the same; a difference would be malleable (P06).
             guard innerAlgorithm.encodedBytes == outerAlgorithm.encodedBytes else {
                 throw ParsedCertificateError("the signature algorithm inside differs from the one outside")

@@ -45,6 +45,7 @@ public enum PublicKeyDescription: Hashable, Sendable, CustomStringConvertible {
                 throw ParsedCertificateError("the public key cannot be read")
             }
             let key = try ASN1BitString(derEncoded: &nodes)
+            guard key.paddingBits == 0 else { throw ParsedCertificateError("the public key is not whole bytes") }
             var parts = fields.makeIterator()
             let oid = try ASN1ObjectIdentifier(derEncoded: &parts)
             switch oid {
