@@ -1,0 +1,38 @@
+public import IPsecTypes
+
+/// Civil dates of the Gregorian calendar in UTC, from seconds since the epoch.
+enum CivilTime {
+    /// "2026-11-23T13:05:00Z" (RFC 3339). Years outside 0000...9999 are clamped.
+    static func text(_ time: WallTime) -> String {
+        let bounds: ClosedRange<Int64> = -62_167_219_200...253_402_300_799
+        let seconds = min(max(time.secondsSinceEpoch, bounds.lowerBound), bounds.upperBound)
+        let day = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
+        let second = seconds - day * 86_400
+        let (year, month, dayOfMonth) = date(day)
+        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))T"
+            + "\(padded(second / 3600, 2)):\(padded(second / 60 % 60, 2)):\(padded(second % 60, 2))Z"
+    }
+
+    /// Days since 1970-01-01 to a date: years are counted from March, so that the leap day is the last of its year.
+    private static func date(_ day: Int64) -> (year: Int64, month: Int64, day: Int64) {
+        let shifted = day + 719_468
+        let era = (shifted >= 0 ? shifted : shifted - 146_096) / 146_097
+        let dayOfEra = shifted - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let marchMonth = (5 * dayOfYear + 2) / 153
+        let month = marchMonth < 10 ? marchMonth + 3 : marchMonth - 9
+        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        return (year, month, dayOfYear - (153 * marchMonth + 2) / 5 + 1)
+    }
+
+    private static func padded(_ number: Int64, _ width: Int) -> String {
+        let digits = "\(number)"
+        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+}
+
+extension WallTime {
+    /// The time as RFC 3339 writes it, in UTC: "2026-11-23T13:05:00Z".
+    public var rfc3339: String { CivilTime.text(self) }
+}
