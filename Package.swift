@@ -113,7 +113,10 @@ var targets: [Target] = [
     tests("PacketIOTests", floor1 + ["CLinux", "PacketIO"]),
     tests("NetlinkTests", floor1 + ["CLinux", "Netlink"]),
     tests("StoreTests", floor1 + ["Store"]),
-    tests("DataplaneTests", floor1 + ["ESP", "Policy", "PacketIO", "Netlink", "Dataplane"]),
+    .target(name: "CMallocCount", path: "Tests/Support/CMallocCount"),
+    tests(
+        "DataplaneTests",
+        floor1 + ["CLinux", "ESP", "Policy", "PacketIO", "Netlink", "Dataplane", "CMallocCount"]),
     tests("RuntimeTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime"]),
     tests("GatewayTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime", "Gateway"]),
     tests("AgentTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime", "Agent"]),
