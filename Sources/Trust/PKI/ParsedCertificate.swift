@@ -25,6 +25,8 @@ public struct ParsedCertificate: Hashable, Sendable {
     /// Subject alternative names.
     public let names: CertificateNames
 
+    /// The subject for operators or, where it is empty, the first name; escaped.
+    public let displayName: String
     /// Kind and size of the public key.
     public let key: PublicKeyDescription
 
@@ -32,11 +34,6 @@ public struct ParsedCertificate: Hashable, Sendable {
 
     /// SHA-256 of the SubjectPublicKeyInfo.
     public var fingerprint: SPKIFingerprint { SPKIFingerprint(ofSPKI: spkiDER) }
-    /// The subject for operators or, where it is empty, the first name; escaped.
-    public var displayName: String {
-        let subject = DistinguishedNameText.text(of: subjectDER)
-        return subject.isEmpty ? (names.listed.first ?? "serial \(serial)") : subject
-    }
     /// The issuer for operators, escaped.
     public var issuerName: String { DistinguishedNameText.text(of: issuerDER) }
     /// Whether it says it is an authority's.
@@ -70,6 +67,8 @@ public struct ParsedCertificate: Hashable, Sendable {
         notBefore = WallTime(secondsSinceEpoch: Int64(certificate.notValidBefore.timeIntervalSince1970.rounded()))
         notAfter = WallTime(secondsSinceEpoch: Int64(certificate.notValidAfter.timeIntervalSince1970.rounded()))
         names = try Self.readNames(certificate)
+        let subject = DistinguishedNameText.text(of: parts.subject)
+        displayName = subject.isEmpty ? (names.listed.first ?? "serial \(parts.serial)") : subject
     }
 
     /// Equal when the bytes are equal.

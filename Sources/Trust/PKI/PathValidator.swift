@@ -86,11 +86,11 @@ public struct PathValidator: Sendable {
         )
         switch result {
         case .validCertificate(let path):
-            do throws(ValidationFailure) {
-                return .success(try rules.describe(path: Array(path)))
-            } catch {
-                return .failure(error)
+            // The verifier accepts only what our rules passed; anything else would be its fault, and a refusal.
+            guard let peer = findings.peer(of: Array(path)) else {
+                return .failure(.pathRule(reason: "a path was accepted that was not checked"))
             }
+            return .success(peer)
         case .couldNotValidate(let failures):
             if let failure = findings.first { return .failure(failure) }
             if let reason = failures.first?.policyFailureReason {

@@ -2,14 +2,31 @@ import SwiftASN1
 import Synchronization
 import X509
 
-/// Why each path that was tried failed our rules, in the order tried.
+/// What our rules said of each path that was tried: the reasons of those that failed, and the last that passed.
 final class PathFindings: Sendable {
-    private let failures = Mutex<[ValidationFailure]>([])
+    private struct State {
+        var failures: [ValidationFailure] = []
+        var passed: (path: [Certificate], peer: ValidatedPeer)?
+    }
 
-    var first: ValidationFailure? { failures.withLock { $0.first } }
+    private let state = Mutex(State())
+
+    var first: ValidationFailure? { state.withLock { $0.failures.first } }
+
+    /// What was found of a path that passed; nil for any other path.
+    func peer(of path: [Certificate]) -> ValidatedPeer? {
+        state.withLock { state in
+            guard let passed = state.passed, passed.path == path else { return nil }
+            return passed.peer
+        }
+    }
 
     func record(_ failure: ValidationFailure) {
-        failures.withLock { $0.append(failure) }
+        state.withLock { $0.failures.append(failure) }
+    }
+
+    func record(_ peer: ValidatedPeer, path: [Certificate]) {
+        state.withLock { $0.passed = (path, peer) }
     }
 }
 
@@ -29,7 +46,8 @@ struct RecordingPolicy: VerifierPolicy {
 
     mutating func chainMeetsPolicyRequirements(chain: UnverifiedCertificateChain) async -> PolicyEvaluationResult {
         do throws(ValidationFailure) {
-            _ = try rules.describe(path: Array(chain))
+            let path = Array(chain)
+            findings.record(try rules.describe(path: path), path: path)
             return .meetsPolicy
         } catch {
             findings.record(error)
