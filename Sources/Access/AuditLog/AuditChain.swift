@@ -39,6 +39,13 @@ public struct AuditTail: Hashable, Sendable {
     /// Bytes of the file that are whole records; what follows was cut off by a crash and may be truncated away.
     public var wholeBytes: Int
 
+    /// Makes the end of a trail.
+    public init(sequence: UInt64, hash: String, wholeBytes: Int) {
+        self.sequence = sequence
+        self.hash = hash
+        self.wholeBytes = wholeBytes
+    }
+
     /// The end of an empty trail.
     public static let start = AuditTail(sequence: 0, hash: AuditChain.genesis, wholeBytes: 0)
 }

@@ -101,13 +101,18 @@ public final class ControlShard: Sendable {
     }
 
     /// Deletes every IKE SA, gives the Deletes `grace` seconds to be answered, and ends the thread.
-    public func shutDown(grace: Double) {
+    /// `last` runs on the shard's thread when the tunnels are gone.
+    public func shutDown(
+        grace: Double,
+        last: @escaping @Sendable (ShardCore, any ShardDelegate) -> Void = { _, _ in }
+    ) {
         post { core, _ in core.perform(.closeAll) }
         let deadline = SystemClock.now + .milliseconds(Int(grace * 1000))
         while SystemClock.now < deadline {
             guard let left = call(seconds: 1, { core, _ in core.statuses.count }), left > 0 else { break }
             Thread.sleep(forTimeInterval: 0.02)
         }
+        _ = call(seconds: 5) { core, delegate in last(core, delegate) }
         mailbox.post(.stop)
         _ = finished.wait(timeout: .now() + 5)
     }

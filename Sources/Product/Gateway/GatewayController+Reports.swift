@@ -1,0 +1,177 @@
+import AuditLog
+import ConfigFile
+import IKEv2
+import IPsecTypes
+import Logging
+import Netlink
+import Policy
+import Runtime
+import Sessions
+
+extension GatewayController {
+    func observe(_ report: IKEReport, shard: ShardCore) {
+        parts.logger.debug("ike", metadata: ["report": "\(report)"])
+        switch report {
+        case .established(let status): sessionStarts(status)
+        case .childEstablished(let id, let child): childStarts(id, child, shard)
+        case .childRekeyed(let id, let old, let child): childRekeyed(id, old, child, shard)
+        case .childClosed(let id, let child, let reason): childEnds(id, child, reason, shard)
+        case .ikeRekeyed(let status): ikeRekeyed(status)
+        case .closed(let status, let reason): sessionEnds(status, reason, shard)
+        case .failed(let id, let failure): failed(id, failure, shard)
+        case .childFailed(let id, let failure): childFailed(id, failure)
+        case .cookies(let demanded, let halfOpen):
+            parts.logger.notice(
+                demanded ? "cookies are demanded" : "cookies are no longer demanded",
+                metadata: ["half_open": "\(halfOpen)"]
+            )
+        case .retransmitting, .pathChanged, .collision, .dropped: break
+        }
+    }
+
+    private func session(of id: IKESAID) -> Session? {
+        sessionOf[id].flatMap { sessions[$0] ?? ended[$0] }
+    }
+
+    private func sessionStarts(_ status: IKESAStatus) {
+        var record = record(.sessionStart)
+        record.path = status.path
+        record.suite = status.suite.map { "\($0)" }
+        if let session = session(of: status.id) { describe(session, in: &record) }
+        parts.audit.write(record)
+        parts.logger.info(
+            "session started",
+            metadata: [
+                "session": "\(record.session ?? "")", "peer": "\(record.peerID ?? "")", "rule": "\(record.rule ?? "")",
+            ]
+        )
+    }
+
+    private func childStarts(_ id: IKESAID, _ child: ChildSAStatus, _ shard: ShardCore) {
+        if let session = session(of: id) { addSiteRoutes(session, child) }
+        parts.audit.write(childRecord(.childUp, id, child))
+    }
+
+    private func childRekeyed(_ id: IKESAID, _ old: SPI, _ child: ChildSAStatus, _ shard: ShardCore) {
+        var record = childRecord(.childRekey, id, child)
+        record.reason = "replaces \(old)"
+        parts.audit.write(record)
+    }
+
+    private func childEnds(_ id: IKESAID, _ child: ChildSAStatus, _ reason: CloseReason, _ shard: ShardCore) {
+        let counters = shard.counters(child.inboundSPI) ?? SACounters()
+        if let session = sessionOf[id] {
+            var total = closedCounters[session] ?? SACounters()
+            total.add(counters)
+            closedCounters[session] = total
+        }
+        // A rekeyed child's packets count for its session; its end is told by the record of the rekeying.
+        guard reason != .rekeyed, reason != .redundant else { return }
+        var record = childRecord(.childDown, id, child)
+        record.count(counters)
+        record.reason = reason.word
+        parts.audit.write(record)
+    }
+
+    private func ikeRekeyed(_ status: IKESAStatus) {
+        var record = record(.ikeRekey)
+        record.path = status.path
+        record.suite = status.suite.map { "\($0)" }
+        if let session = session(of: status.id) { describe(session, in: &record) }
+        parts.audit.write(record)
+    }
+
+    private func sessionEnds(_ status: IKESAStatus, _ reason: CloseReason, _ shard: ShardCore) {
+        guard let id = sessionOf.removeValue(forKey: status.id) else { return }
+        ikeSAs[id] = nil
+        let session = sessions.close(id, now: shard.now) ?? ended[id]
+        ended[id] = nil
+        let counters = closedCounters.removeValue(forKey: id) ?? SACounters()
+        for prefix in siteRoutes.removeValue(forKey: id) ?? [] { network.interface.removeRoute(prefix) }
+        var record = record(.sessionEnd)
+        record.path = status.path
+        record.reason = endings.removeValue(forKey: id)?.rawValue ?? reason.word
+        record.count(counters)
+        if let session {
+            describe(session, in: &record)
+            record.seconds = (shard.now - session.started).components.seconds
+        }
+        parts.audit.write(record)
+        parts.logger.info("session ended", metadata: ["session": "\(id)", "reason": "\(record.reason ?? "")"])
+    }
+
+    private func failed(_ id: IKESAID?, _ failure: FailureReport, _ shard: ShardCore) {
+        if let id, let session = sessionOf.removeValue(forKey: id) {
+            ikeSAs[session] = nil
+            sessions.close(session, now: shard.now)
+            ended[session] = nil
+            endings[session] = nil
+        }
+        // A refusal by policy has its own record already.
+        if case .refused = failure.cause { return }
+        let error = failure.error
+        var record = record(failure.stage == .authentication ? .authenticationFailed : .negotiationFailed)
+        record.claimedID = failure.remoteIdentity.map { "\($0)" }
+        record.path = failure.path
+        record.fail(error)
+        parts.audit.write(record)
+        note(error, peer: "\(failure.path.remote)")
+    }
+
+    private func childFailed(_ id: IKESAID, _ failure: FailureReport) {
+        let error = failure.error
+        var record = record(.childRefused)
+        record.path = failure.path
+        if let session = session(of: id) { describe(session, in: &record) }
+        record.fail(error)
+        parts.audit.write(record)
+        note(error, peer: "\(failure.path.remote)")
+    }
+
+    private func childRecord(_ event: AuditEvent, _ id: IKESAID, _ child: ChildSAStatus) -> AuditRecord {
+        var record = record(event)
+        if let session = session(of: id) { describe(session, in: &record) }
+        record.suite = "\(child.suite)"
+        record.spis = ["\(child.inboundSPI)", "\(child.outboundSPI)"]
+        record.selectors = [
+            child.localSelectors.map { "\($0)" }.joined(separator: ","),
+            child.remoteSelectors.map { "\($0)" }.joined(separator: ","),
+        ]
+        return record
+    }
+
+    /// Networks behind a site are reached through the tunnel; the pools have a route of their own.
+    private func addSiteRoutes(_ session: Session, _ child: ChildSAStatus) {
+        guard siteRoutes[session.id] == nil else { return }
+        let pools = loaded.configuration.pools
+        let prefixes = child.remoteSelectors.flatMap(\.addresses.prefixes).filter { prefix in
+            !pools.contains { $0.contains(prefix.address) }
+        }
+        var added: [IPPrefix] = []
+        for prefix in Set(prefixes).sorted(by: { $0.description < $1.description }) {
+            if let overlap = network.interface.conflict(prefix) {
+                note(
+                    CulvertError(.routeConflict, "\(prefix) of \(session.subject.identity) lies in \(overlap.network)"),
+                    peer: "\(session.subject.identity)"
+                )
+                continue
+            }
+            if (try? network.interface.addRoute(prefix, from: nil)) != nil { added.append(prefix) }
+        }
+        siteRoutes[session.id] = added
+    }
+}
+
+extension SACounters {
+    mutating func add(_ other: SACounters) {
+        inboundPackets &+= other.inboundPackets
+        inboundBytes &+= other.inboundBytes
+        outboundPackets &+= other.outboundPackets
+        outboundBytes &+= other.outboundBytes
+        replayDrops &+= other.replayDrops
+        integrityDrops &+= other.integrityDrops
+        policyDrops &+= other.policyDrops
+        otherDrops &+= other.otherDrops
+        lastInbound = [lastInbound, other.lastInbound].compactMap { $0 }.max()
+    }
+}

@@ -1,0 +1,276 @@
+import AdminAPI
+import AuditLog
+import ConfigFile
+import IKEMessage
+import IKEv2
+import IPsecTypes
+import Logging
+import PKI
+import PacketIO
+import Policy
+import Runtime
+import Sessions
+
+/// The gateway's side of the shard: sessions, policy, audit. It lives on the shard's thread.
+final class GatewayController: ShardDelegate {
+    /// What the controller is made of.
+    struct Parts: Sendable {
+        var loaded: LoadedGateway
+        var registry: PeerRegistry
+        var audit: AuditWriter
+        var logger: Logger
+        var replaceRules: @Sendable (RuleTable) -> Void
+        var makeSessionID: @Sendable () -> String
+    }
+
+    let parts: Parts
+    let network: HostNetwork
+    var loaded: LoadedGateway
+    var sessions: SessionTable
+    /// The IKE SA of each session, and the other way round.
+    var ikeSAs: [String: IKESAID] = [:]
+    var sessionOf: [IKESAID: String] = [:]
+    /// Counters of Child SAs that are gone, by session.
+    var closedCounters: [String: SACounters] = [:]
+    /// Why a session is being ended by us.
+    var endings: [String: SessionEnd] = [:]
+    /// Routes to sites' networks, by session.
+    var siteRoutes: [String: [IPPrefix]] = [:]
+    /// Sessions that the table has let go of and whose IKE SA is still to close.
+    var ended: [String: Session] = [:]
+    private var nextRenewal: Instant?
+    /// How often leases are looked at.
+    private static let renewalInterval: Duration = .seconds(15)
+    /// The newest failures, newest last.
+    private(set) var failures: [FailureStatus] = []
+    let policyLoadedAt: WallTime
+
+    /// Failures kept for status.
+    private static let failureLimit = 64
+
+    init(_ parts: Parts, network: HostNetwork) {
+        self.parts = parts
+        self.network = network
+        loaded = parts.loaded
+        policyLoadedAt = SystemClock.wall
+        let configuration = parts.loaded.configuration
+        sessions = SessionTable(
+            pool: AddressPool(
+                configuration.pools,
+                reserved: Self.fixedAddresses(parts.loaded.policy.document),
+                holdDown: configuration.network.holdDown
+            ),
+            maximumSessions: configuration.limits.sessions
+        )
+    }
+
+    static func fixedAddresses(_ document: PolicyDocument) -> [IPAddress] {
+        document.peers.flatMap { peer -> [IPAddress] in
+            if case .fixed(let addresses) = peer.virtualAddress { return addresses }
+            return []
+        }
+    }
+
+    /// The first address of each pool, which is the gateway's own.
+    static func gatewayAddresses(_ configuration: GatewayConfiguration) -> [IPAddress] {
+        AddressPool(configuration.pools).gatewayAddresses
+    }
+
+    // MARK: Authorization
+
+    func authorize(
+        _ request: AuthorizationRequest,
+        now: Instant,
+        wallClock: WallTime
+    ) -> AuthorizationDecision {
+        if case .childSA(let session) = request.purpose { return authorizeChild(session) }
+        guard let subject = subject(request) else {
+            return .deny(reason: "unknown_identity: no policy can name \(request.identity)", .authenticationFailed)
+        }
+        guard parts.audit.isHealthy else {
+            return refuse(request, CulvertError(.auditUnavailable), .authenticationFailed)
+        }
+        let grant: PolicyGrant
+        switch loaded.policy.decide(subject) {
+        case .denied(let denial): return refuse(request, denial.error, .authenticationFailed)
+        case .allowed(let allowed): grant = allowed
+        }
+        let peer = parts.registry.peer(request.verified.token)
+        let opened: (session: Session, replaced: [Session])
+        do throws(SessionRefusal) {
+            opened = try sessions.open(
+                SessionRequest(
+                    id: parts.makeSessionID(),
+                    subject: subject,
+                    grant: grant,
+                    families: requestedFamilies(request),
+                    certificateEnds: request.verified.notAfter,
+                    certificateSerial: peer.map { "\($0.serial)" }
+                ),
+                now: now,
+                wall: wallClock
+            )
+        } catch {
+            if case .address = error { return refuse(request, error.error, .addressFailure) }
+            return refuse(request, error.error, .authenticationFailed)
+        }
+        for old in opened.replaced {
+            endings[old.id] = .replaced
+            ended[old.id] = old
+        }
+        let session = opened.session
+        if session.leaseEnds != nil { nextRenewal = nextRenewal ?? now + Self.renewalInterval }
+        sessionOf[request.ikeSA] = session.id
+        ikeSAs[session.id] = request.ikeSA
+        return .allow(authorization(session, now, wallClock))
+    }
+
+    private func authorizeChild(_ id: String) -> AuthorizationDecision {
+        guard let session = sessions[id] else {
+            return .deny(reason: "session_ended: session \(id) has ended", .noAdditionalSAs)
+        }
+        return .allow(authorization(session, SystemClock.now, SystemClock.wall))
+    }
+
+    private func authorization(_ session: Session, _ now: Instant, _ wall: WallTime) -> AuthorizationGrant {
+        let end = session.hardEnd.map { wall.advanced(bySeconds: ($0 - now).components.seconds) }
+        return AuthorizationGrant(
+            owner: session.owner(),
+            addresses: session.addresses,
+            dnsServers: session.addresses.isEmpty ? [] : loaded.configuration.network.dns,
+            subnets: Array(Set(session.grant.selectors.flatMap(\.addresses.prefixes)))
+                .sorted { $0.description < $1.description }.prefix(64).map { $0 },
+            localSelectors: session.grant.selectors,
+            remoteSelectors: session.remoteSelectors,
+            notAfter: end,
+            replacesOlder: session.grant.peer == nil
+        )
+    }
+
+    private func refuse(
+        _ request: AuthorizationRequest,
+        _ error: CulvertError,
+        _ refusal: AuthorizationRefusal
+    ) -> AuthorizationDecision {
+        var record = record(.sessionRefused)
+        record.peerID = "\(request.identity)"
+        record.path = request.path
+        record.fail(error)
+        record.serial = request.verified.attributes["serial"]
+        parts.audit.write(record)
+        note(error, peer: "\(request.path.remote)")
+        return .deny(reason: error.message, refusal)
+    }
+
+    /// What policy knows the peer by: its identity, how it proved it, and what its certificate says.
+    func subject(_ request: AuthorizationRequest) -> PolicySubject? {
+        guard let identity = policyIdentity(request) else { return nil }
+        guard !request.withPreSharedKey else {
+            return PolicySubject(
+                identity: identity,
+                authentication: .presharedKey(peer: String(request.connection.dropFirst("peer:".count)))
+            )
+        }
+        guard let peer = parts.registry.peer(request.verified.token) else { return nil }
+        var claims: [String: [String]] = [:]
+        let isOwn = loaded.ownRoots.contains(peer.anchor)
+        // Claims are honoured only from our own CA (decisions: identities).
+        for claim in isOwn ? peer.claims?.claims ?? [] : [] { claims[claim.name, default: []].append(claim.value) }
+        return PolicySubject(
+            identity: identity,
+            authentication: .certificate(issuer: issuer(peer), isOwn: isOwn),
+            name: claims.removeValue(forKey: "name")?.first,
+            spiffe: isOwn ? peer.names.uris.first : nil,
+            groups: claims.removeValue(forKey: "groups") ?? [],
+            claims: claims
+        )
+    }
+
+    private func policyIdentity(_ request: AuthorizationRequest) -> PeerIdentifier? {
+        if case .distinguishedName = request.identity {
+            guard let peer = parts.registry.peer(request.verified.token) else { return nil }
+            return .distinguishedName(DistinguishedNameText.text(of: peer.subjectDER))
+        }
+        return PeerIdentifier(request.identity)
+    }
+
+    /// The authority that a `peers:` entry names: the root it was pinned by, else the certificate's own issuer.
+    private func issuer(_ peer: ValidatedPeer) -> String {
+        let pinned = loaded.policy.document.peers.contains {
+            $0.authentication == .certificate(.publicKey(sha256: "\(peer.anchor)"))
+        }
+        return pinned ? "\(peer.anchor)" : "\(peer.issuer)"
+    }
+
+    private func requestedFamilies(_ request: AuthorizationRequest) -> [IPAddress.Family] {
+        let asked = Set(request.requestedAttributes?.map(\.type) ?? [])
+        var families: [IPAddress.Family] = []
+        if asked.contains(.internalIP4Address) { families.append(.v4) }
+        if asked.contains(.internalIP6Address) { families.append(.v6) }
+        return families
+    }
+
+    // MARK: Deadlines
+
+    var nextDeadline: Instant? {
+        [sessions.nextDeadline(), nextRenewal].compactMap { $0 }.min()
+    }
+
+    func handleTimeout(shard: ShardCore) {
+        let now = shard.now
+        if let due = nextRenewal, due <= now { renewLeases(shard) }
+        for (session, end) in sessions.expire(now: now) {
+            endings[session.id] = end
+            ended[session.id] = session
+            if let id = ikeSAs[session.id] { shard.perform(.close(id, .expired)) }
+        }
+    }
+
+    /// A lease is renewed while the peer is there and policy still grants something; past half of it, so that a peer that
+    /// went silent loses its access with the lease.
+    private func renewLeases(_ shard: ShardCore) {
+        let now = shard.now
+        var open = false
+        for session in sessions.all {
+            guard let lease = session.grant.lease, let end = session.leaseEnds else { continue }
+            open = true
+            guard end - now < lease / 2, let id = ikeSAs[session.id], let status = shard.status(id),
+                let last = lastSign(status, shard), now - last < lease / 2,
+                loaded.policy.decide(session.subject).grant != nil
+            else { continue }
+            _ = sessions.renew(session.id, now: now)
+            var record = record(.leaseRenewed)
+            describe(session, in: &record)
+            parts.audit.write(record)
+        }
+        nextRenewal = open ? now + Self.renewalInterval : nil
+    }
+
+    private func lastSign(_ status: IKESAStatus, _ shard: ShardCore) -> Instant? {
+        ([status.lastInbound, status.establishedAt]
+            + status.children.map { shard.counters($0.inboundSPI)?.lastInbound })
+            .compactMap { $0 }.max()
+    }
+
+    /// Who a session is and what it may do, for a record.
+    func describe(_ session: Session, in record: inout AuditRecord) {
+        record.session = session.id
+        record.tenant = session.tenant
+        record.peerID = "\(session.subject.identity)"
+        record.name = session.subject.name
+        record.rule = session.grant.rule?.description
+        record.resources = session.grant.resources
+        record.addresses = session.addresses
+        record.serial = session.certificateSerial
+    }
+
+    func note(_ error: CulvertError, peer: String) {
+        failures.append(FailureStatus(at: SystemClock.wall.secondsSinceEpoch, peer: peer, error: error))
+        if failures.count > Self.failureLimit { failures.removeFirst() }
+        parts.logger.warning("\(error.message)", metadata: ["code": "\(error.code)", "peer": "\(peer)"])
+    }
+
+    func record(_ event: AuditEvent) -> AuditRecord {
+        AuditRecord(event, at: SystemClock.wall, gateway: loaded.configuration.name)
+    }
+}

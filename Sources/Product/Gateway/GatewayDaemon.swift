@@ -1,0 +1,216 @@
+import AdminAPI
+import AuditLog
+import CertificateAuthority
+import ConfigFile
+import Dataplane
+import Foundation
+import Glibc
+import IKECrypto
+import IKEv2
+import IPsecTypes
+import Logging
+import PacketIO
+import Policy
+import Runtime
+import Synchronization
+
+/// `culvert gateway run`.
+public final class GatewayDaemon: Sendable {
+    let configurationPath: String
+    let available: AvailableAlgorithms
+    let crypto: StandardCryptoProvider
+    let registry: PeerRegistry
+    let dataplane: UserspaceDataplane
+    let shard: ControlShard
+    let audit: AuditWriter
+    let revocation: RevocationWatcher
+    let current: Mutex<LoadedGateway>
+    let logger: Logger
+    let started = SystemClock.now
+    let stopRequested = DispatchSemaphore(value: 0)
+
+    /// How long the peers have to answer our Deletes when we stop.
+    private static let deleteGrace = 3.0
+
+    /// Runs until SIGTERM, SIGINT or a stop request. An error at start changes nothing on the host.
+    public static func run(
+        _ configuration: GatewayConfiguration,
+        configurationPath: String,
+        logger: Logger
+    ) throws(CulvertError) {
+        ProcessHardening.apply()
+        let available = AlgorithmSelfTest.run()
+        for name in available.failed {
+            logger.error("an algorithm fails its self-test and is not offered", metadata: ["algorithm": "\(name)"])
+        }
+        guard !available.keyExchanges.isEmpty, !available.ciphers.isEmpty, !available.prfs.isEmpty else {
+            throw CulvertError(.selfTestFailed)
+        }
+        let loaded = try LoadedGateway.load(configuration, available: available)
+        let signals: DaemonSignals
+        do throws(IOFailure) { signals = try DaemonSignals() } catch { throw error.culvertError() }
+        for directory in [configuration.files.state, configuration.files.control.parentDirectory] {
+            try ProcessHardening.makeDirectory(directory)
+        }
+        let daemon = try GatewayDaemon(loaded, configurationPath, available, logger)
+        defer { daemon.shutDown() }
+        try daemon.serve(signals)
+    }
+
+    private init(
+        _ loaded: LoadedGateway,
+        _ configurationPath: String,
+        _ available: AvailableAlgorithms,
+        _ logger: Logger
+    ) throws(CulvertError) {
+        let configuration = loaded.configuration
+        self.configurationPath = configurationPath
+        self.available = available
+        self.logger = logger
+        let crypto = StandardCryptoProvider()
+        let registry = PeerRegistry()
+        self.crypto = crypto
+        self.registry = registry
+        current = Mutex(loaded)
+        let dataplane = try Self.startDataplane(loaded)
+        self.dataplane = dataplane
+        let audit: AuditWriter
+        let later = ShardSlot()
+        do throws(CulvertError) {
+            audit = try AuditWriter(path: configuration.files.audit, gateway: configuration.name, logger: logger)
+            revocation = try RevocationWatcher(database: configuration.files.caDatabase, logger: logger) { serials in
+                later.value?.post { core, delegate in
+                    (delegate as? GatewayController)?.revoke(serials, shard: core)
+                }
+            }
+        } catch {
+            dataplane.stop()
+            throw error
+        }
+        self.audit = audit
+        let watcher = revocation
+        let controller = GatewayController.Parts(
+            loaded: loaded,
+            registry: registry,
+            audit: audit,
+            logger: logger,
+            replaceRules: { dataplane.replaceRules($0) },
+            makeSessionID: {
+                ULID(
+                    milliseconds: UInt64(max(0, SystemClock.wallNanoseconds / 1_000_000)),
+                    random: SystemRandom.bytes(ULID.randomByteCount)
+                ).description
+            }
+        )
+        var random = SystemRandom()
+        let parts = ControlShard.Parts(
+            configuration: loaded.engine,
+            crypto: crypto,
+            spis: SPIAllocator(node: 0, shard: 0, key: (random.next(), random.next()), start: random.next()),
+            oracle: loaded.oracle(crypto),
+            authenticator: loaded.authenticator(crypto, registry) { watcher.view },
+            pool: BoundedPool(name: "culvert-work", threads: 2, limit: 4096)
+        )
+        let interfaceName = dataplane.interfaceName ?? configuration.network.tun
+        let failures = FailureSlot()
+        do throws(IOFailure) {
+            shard = try ControlShard(parts, dataplane: dataplane) { () throws(IOFailure) in
+                do throws(CulvertError) {
+                    let network = try HostNetwork(
+                        configuration,
+                        interfaceName: interfaceName,
+                        gatewayAddresses: GatewayController.gatewayAddresses(configuration),
+                        logger: logger
+                    )
+                    return GatewayController(controller, network: network)
+                } catch {
+                    failures.set(error)
+                    throw IOFailure(call: "prepare the host's network", code: 0, text: error.message)
+                }
+            }
+        } catch {
+            dataplane.stop()
+            audit.stop()
+            throw failures.value ?? error.culvertError()
+        }
+        later.set(shard)
+    }
+
+    private static func startDataplane(_ loaded: LoadedGateway) throws(CulvertError) -> UserspaceDataplane {
+        let configuration = loaded.configuration
+        let plane = DataplaneConfiguration(
+            listenAddresses: configuration.listen.addresses,
+            ikePort: UInt16(clamping: configuration.listen.ikePort),
+            natPort: UInt16(clamping: configuration.listen.natPort),
+            tunName: configuration.network.tun,
+            mtu: configuration.network.mtu,
+            rawESP: configuration.listen.rawESP
+        )
+        do throws(IOFailure) {
+            let dataplane = try UserspaceDataplane(plane, rules: loaded.policy.table)
+            try dataplane.start()
+            return dataplane
+        } catch {
+            throw error.culvertError()
+        }
+    }
+
+    private func serve(_ signals: DaemonSignals) throws(CulvertError) {
+        let configuration = current.withLock { $0.configuration }
+        let server: ControlServer
+        do throws(IOFailure) {
+            server = try ControlServer(path: configuration.files.control, allowedUsers: [0, UInt32(geteuid())]) {
+                [self] request, _ in AdminCoding.encode(answer(request))
+            }
+        } catch {
+            throw error.code == EADDRINUSE
+                ? CulvertError(.alreadyRunning, "a gateway runs already at \(configuration.files.control)")
+                : error.culvertError(.controlRefused)
+        }
+        defer { server.stop() }
+        audit.write(AuditRecord(.daemonStart, at: SystemClock.wall, gateway: configuration.name))
+        let notify = SystemdNotify.fromEnvironment()
+        try? notify.ready(status: "gateway \(configuration.name)")
+        logger.notice("gateway is ready", metadata: ["control": "\(configuration.files.control)"])
+        while true {
+            switch signals.wait(milliseconds: 200) {
+            case .stop:
+                try? notify.stopping()
+                return
+            case .reload: _ = reload()
+            case nil: break
+            }
+            if stopRequested.wait(timeout: .now()) == .success {
+                try? notify.stopping()
+                return
+            }
+            if let failure = dataplane.failure { throw failure.culvertError() }
+        }
+    }
+
+    private func shutDown() {
+        logger.notice("gateway stops")
+        shard.shutDown(grace: Self.deleteGrace) { _, delegate in
+            (delegate as? GatewayController)?.network.tearDown()
+        }
+        revocation.stop()
+        let name = current.withLock { $0.configuration.name }
+        audit.write(AuditRecord(.daemonStop, at: SystemClock.wall, gateway: name))
+        audit.stop()
+        dataplane.stop()
+    }
+}
+
+/// A failure that the shard's thread leaves for the thread that starts it.
+private final class FailureSlot: Sendable {
+    private let failure = Mutex<CulvertError?>(nil)
+    var value: CulvertError? { failure.withLock { $0 } }
+    func set(_ error: CulvertError) { failure.withLock { $0 = error } }
+}
+
+/// The shard, for callbacks that are made before it.
+private final class ShardSlot: Sendable {
+    private let shard = Mutex<ControlShard?>(nil)
+    var value: ControlShard? { shard.withLock { $0 } }
+    func set(_ made: ControlShard) { shard.withLock { $0 = made } }
+}
