@@ -93,9 +93,10 @@ public struct IKEEndpoint: ~Copyable {
     /// One IKE SA; nil when it is gone.
     public func status(_ id: IKESAID) -> IKESAStatus? { engine.status(id) }
 
-    /// What is needed to go on with an established IKE SA elsewhere; nil when there is none or while an operation of it
-    /// is under way. The IKE SA stays: use ``IKECommand/forget(_:)`` to let go of it without telling the peer.
-    public func snapshot(_ id: IKESAID) -> IKESASnapshot? { engine.snapshot(id) }
+    /// What is needed to go on with an established IKE SA elsewhere; nil when there is none, and while an operation or an
+    /// exchange of it depends on private keys that do not travel (ask again after the next input). The IKE SA stays: use
+    /// ``IKECommand/forget(_:)`` to let go of it without telling the peer.
+    public func snapshot(_ id: IKESAID, now: Instant) -> IKESASnapshot? { engine.snapshot(id, now) }
 }
 
 /// What a driver can ask for. Exchanges are queued and run one after another.

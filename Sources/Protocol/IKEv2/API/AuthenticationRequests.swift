@@ -13,6 +13,8 @@ public struct SignRequest: Sendable {
     /// The hash algorithms the peer announced (RFC 7427 §4), nil when it announced none, and then only
     /// the methods of RFC 7296 and RFC 4754 may be used.
     public var peerHashes: Set<SignatureHash>?
+    /// What the connection allows.
+    public var policy: SignaturePolicy
 }
 
 /// What a key oracle proves or checks with a pre-shared key.
@@ -47,6 +49,8 @@ public struct PeerVerificationRequest: Sendable {
     public var authentication: [UInt8]
     /// The octets of RFC 7296 §2.15 that the signature covers.
     public var octets: [UInt8]
+    /// What the connection allows.
+    public var policy: SignaturePolicy
 }
 
 /// The outcome of a peer's verification.

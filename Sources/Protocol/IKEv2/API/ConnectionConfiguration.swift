@@ -1,3 +1,4 @@
+import IKECrypto
 import IKEMessage
 import IPsecTypes
 
@@ -19,6 +20,8 @@ public struct ConnectionConfiguration: Hashable, Sendable {
     public var localAuthentication: LocalAuthentication
     /// How the peer must prove it.
     public var remoteAuthentication: RemoteAuthentication
+    /// Which signatures we make and accept.
+    public var signatures: SignaturePolicy
     /// What we offer or accept for the IKE SA.
     public var ikeProposals: [IKEProposal]
     /// The Child SAs: those we ask for as initiator (the first within IKE_AUTH), and what we let a responder ask us for.
@@ -48,6 +51,7 @@ public struct ConnectionConfiguration: Hashable, Sendable {
         remoteIdentity: RemoteIdentity,
         localAuthentication: LocalAuthentication,
         remoteAuthentication: RemoteAuthentication,
+        signatures: SignaturePolicy = SignaturePolicy(),
         ikeProposals: [IKEProposal] = IKEProposal.offered,
         children: [ChildConfiguration] = [],
         requestedAddresses: [IPAddress.Family] = [],
@@ -66,6 +70,7 @@ public struct ConnectionConfiguration: Hashable, Sendable {
         self.remoteIdentity = remoteIdentity
         self.localAuthentication = localAuthentication
         self.remoteAuthentication = remoteAuthentication
+        self.signatures = signatures
         self.ikeProposals = ikeProposals
         self.children = children
         self.requestedAddresses = requestedAddresses

@@ -1,0 +1,205 @@
+import IKEMessage
+import IPsecTypes
+
+/// How IKE SAs come and go.
+extension Engine {
+    /// How long a finished IKE SA repeats its last answer to a peer that did not get it.
+    static let finishedLinger: Duration = .seconds(10)
+
+    func insert(_ sa: IKESA) {
+        sas[sa.localSPI] = sa
+        touch(sa)
+    }
+
+    /// Puts the deadline of an IKE SA on the heap, unless an entry as early is there.
+    func schedule(_ sa: IKESA) {
+        guard let at = sa.nextDeadline else { return }
+        if let scheduled = sa.scheduledAt, scheduled <= at { return }
+        sa.scheduledAt = at
+        deadlines.push(at, sa.localSPI)
+    }
+
+    /// An IKE SA could not be established.
+    func fail(_ sa: IKESA, _ cause: FailureReport.Cause) {
+        statistics.failed += 1
+        let stage: FailureReport.Stage = sa.keys == nil ? .initial : .authentication
+        report(.failed(sa.id, failure(sa, stage, weInitiated: sa.isInitiator, cause)))
+        finish(sa, .authenticationFailed)
+    }
+
+    func failure(
+        _ sa: IKESA,
+        _ stage: FailureReport.Stage,
+        weInitiated: Bool,
+        child: String? = nil,
+        _ cause: FailureReport.Cause
+    ) -> FailureReport {
+        FailureReport(
+            stage: stage,
+            weInitiated: weInitiated,
+            connection: sa.connection.name,
+            child: child,
+            path: sa.path,
+            remoteIdentity: sa.remoteIdentity,
+            cause: cause
+        )
+    }
+
+    /// An IKE SA that was established ends, without an exchange. What depends on it goes with it.
+    func destroy(_ sa: IKESA, _ reason: CloseReason) {
+        // A replaced IKE SA has handed everything on; a redundant one never had anything.
+        finish(sa, reason)
+    }
+
+    /// Ends an IKE SA: closes its Child SAs, reports it if it was the one its identifier stands for, and keeps only what
+    /// answers a peer that missed our last response.
+    func finish(_ sa: IKESA, _ reason: CloseReason) {
+        let isCurrent = current[sa.id] == sa.localSPI
+        for child in sa.children { remove(child, of: sa, .ikeSAClosed) }
+        if isCurrent {
+            if sa.establishedAt != nil { report(.closed(status(of: sa), sa.closeReason ?? reason)) }
+            current[sa.id] = nil
+            forgetIdentity(sa)
+        }
+        release(sa)
+        sa.phase = .finished
+        guard !sa.responses.lastResponse.isEmpty else { return remove(sa) }
+        sa.timers.stopAll()
+        sa.timers[.forget] = now + Self.finishedLinger
+        touch(sa)
+    }
+
+    /// Forgets an IKE SA altogether.
+    func remove(_ sa: IKESA) {
+        for child in sa.children { remove(child, of: sa, .ikeSAClosed) }
+        if current[sa.id] == sa.localSPI {
+            current[sa.id] = nil
+            forgetIdentity(sa)
+        }
+        release(sa)
+        sa.phase = .finished
+        sas[sa.localSPI] = nil
+    }
+
+    /// Lets go of keys, operations and queues; wipes what nobody else holds.
+    private func release(_ sa: IKESA) {
+        if let key = sa.handshake?.halfOpenKey { leaveHalfOpen(sa, key) }
+        discard(sa.handshake?.handle)
+        if let outstanding = sa.requests.outstanding { discardSecrets(outstanding.context) }
+        if let pending = sa.pending { operations[pending.id] = nil }
+        sa.pending = nil
+        sa.handshake = nil
+        sa.keys = nil
+        sa.requests.outstanding = nil
+        sa.responses.current = nil
+        sa.requestReassembly = nil
+        sa.responseReassembly = nil
+        sa.held = []
+        sa.tasks = []
+    }
+
+    func leaveHalfOpen(_ sa: IKESA, _ key: HalfOpenTable.Key) {
+        sa.handshake?.halfOpenKey = nil
+        halfOpen.remove(key, sa.localSPI)
+        if demandsCookies, halfOpen.count < configuration.limits.cookieThreshold {
+            demandsCookies = false
+            report(.cookies(demanded: false, halfOpen: halfOpen.count))
+        }
+    }
+
+    /// An IKE SA is authenticated: starts its timers, replaces older ones.
+    func establish(_ sa: IKESA, initialContact: Bool) {
+        let timing = sa.connection.timing
+        sa.phase = .established
+        sa.establishedAt = now
+        sa.lastInbound = now
+        sa.timers[.forget] = nil
+        startTimers(sa, timing)
+        if let key = sa.handshake?.halfOpenKey { leaveHalfOpen(sa, key) }
+        statistics.established += 1
+        current[sa.id] = sa.localSPI
+        replaceOlder(sa, initialContact: initialContact)
+        if let identity = sa.remoteIdentity { byIdentity[identity, default: []].append(sa.id) }
+        report(.established(status(of: sa)))
+    }
+
+    /// Timers of an established IKE SA, also of one made by rekeying.
+    func startTimers(_ sa: IKESA, _ timing: ConnectionTiming) {
+        sa.timers[.rekey] = now + jittered(timing.ikeRekey)
+        sa.timers[.hard] = now + timing.ikeHard
+        sa.timers[.probe] = timing.deadPeerDetection.map { now + $0 }
+        if sa.nat.local, sa.path.transport == .udp4500 { sa.timers[.keepalive] = now + timing.keepalive }
+        setLease(sa)
+    }
+
+    /// The end that certificate and lease set, on the monotonic clock from here on: a step of the civil clock must not
+    /// end every IKE SA at once.
+    func setLease(_ sa: IKESA) {
+        sa.timers[.lease] = sa.notAfter.map { end in
+            let (left, overflow) = end.secondsSinceEpoch.subtractingReportingOverflow(wallClock.secondsSinceEpoch)
+            return now + .seconds(overflow ? Self.farFuture : min(left, Self.farFuture))
+        }
+    }
+
+    /// Ten years, in seconds: beyond any IKE SA.
+    private static let farFuture: Int64 = 315_360_000
+
+    /// One live IKE SA an identity where the connection or the grant says so, and whenever the peer says that it has no
+    /// other (INITIAL_CONTACT, RFC 7296 §2.4). Only IKE SAs of the same authenticated pair of identities go.
+    private func replaceOlder(_ sa: IKESA, initialContact: Bool) {
+        let replaces = sa.grant?.replacesOlder ?? sa.connection.replacesOlder
+        guard let identity = sa.remoteIdentity, initialContact || (replaces && !sa.isInitiator) else { return }
+        for id in byIdentity[identity] ?? [] where id != sa.id {
+            guard let spi = current[id], let older = sas[spi], older.isEstablished,
+                older.connection.localIdentity == sa.connection.localIdentity,
+                older.connection.tenant == sa.connection.tenant
+            else { continue }
+            touch(older)
+            if initialContact {
+                destroy(older, .initialContact)
+            } else {
+                close(older, .replaced)
+            }
+        }
+    }
+
+    private func forgetIdentity(_ sa: IKESA) {
+        guard let identity = sa.remoteIdentity, var ids = byIdentity[identity] else { return }
+        ids.removeAll { $0 == sa.id }
+        byIdentity[identity] = ids.isEmpty ? nil : ids
+    }
+
+    /// Deletes an IKE SA with an exchange; its Child SAs go at once.
+    func close(_ sa: IKESA, _ reason: CloseReason) {
+        switch sa.phase {
+        case .initiating, .halfOpen: remove(sa)
+        case .closing, .replaced, .finished: break
+        case .established:
+            for child in sa.children { remove(child, of: sa, reason) }
+            sa.closeReason = reason
+            sa.phase = .closing
+            // The identity is free for its next IKE SA from here on.
+            forgetIdentity(sa)
+            sa.tasks = [QueuedTask(task: .deleteIKE)]
+            sa.timers.stopAll(except: [.retransmit, .giveUp])
+            // Should the window never become free, or the driver never answer.
+            sa.timers[.forget] = now + sa.connection.timing.giveUp * 2
+            if sa.pending == nil { runTasks(sa) }
+        }
+    }
+
+    /// Takes a Child SA out of the data plane. The report goes first, so that its counters can still be read.
+    func remove(_ child: ChildSA, of sa: IKESA, _ reason: CloseReason) {
+        withdraw(child, of: sa, reason)
+        sa.children.removeAll { $0 === child }
+    }
+
+    /// Takes a Child SA out of the data plane, while its Delete may still be under way.
+    func withdraw(_ child: ChildSA, of sa: IKESA, _ reason: CloseReason) {
+        guard !child.isRemoved else { return }
+        child.isRemoved = true
+        report(.childClosed(sa.id, status(of: child), child.closeReason ?? reason))
+        emit(.removeChild(child.inboundSPI))
+        childOwners[child.inboundSPI] = nil
+    }
+}

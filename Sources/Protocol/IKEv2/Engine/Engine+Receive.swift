@@ -1,0 +1,207 @@
+import IKECrypto
+import IKEMessage
+import IPsecTypes
+
+extension Engine {
+    /// Takes a datagram: finds its exchange, and its IKE SA where there is one.
+    func receive(_ datagram: [UInt8], path: Path) {
+        statistics.received += 1
+        guard datagram.count <= configuration.limits.messageBytes, let header = try? IKEHeader.parse(datagram.span),
+            Int(exactly: header.length) == datagram.count, header.initiatorSPI != .zero
+        else { return drop(.malformedHeader, path) }
+        guard header.majorVersion == 2 else { return receiveForeignVersion(header, path) }
+        switch header.exchangeType {
+        case .ikeSAInit:
+            if header.flags.contains(.response) {
+                receiveInitialResponse(header, datagram, path)
+            } else {
+                receiveInitialRequest(header, datagram, path)
+            }
+        case .ikeAuth, .createChildSA, .informational:
+            receiveProtected(header, datagram, path)
+        default:
+            drop(.exchangeType, path)
+        }
+    }
+
+    /// RFC 7296 §2.5: a higher major version is answered with ours, IKEv1 is ignored.
+    private func receiveForeignVersion(_ header: IKEHeader, _ path: Path) {
+        drop(.version, path)
+        guard header.majorVersion > 2, !header.flags.contains(.response) else { return }
+        answerUnprotected(header, [.notify(.invalidMajorVersion)], path)
+    }
+
+    /// Answers a request without an IKE SA, within the budget for such answers (RFC 7296 §2.21.4).
+    func answerUnprotected(_ header: IKEHeader, _ payloads: [Payload], _ path: Path) {
+        guard errorBudget.take(now, perSecond: configuration.limits.unprotectedErrorsPerSecond) else { return }
+        var flags: IKEFlags = .response
+        if !header.flags.contains(.initiator) { flags.insert(.initiator) }
+        let answer = IKEHeader(
+            initiatorSPI: header.initiatorSPI,
+            responderSPI: header.responderSPI,
+            exchangeType: header.exchangeType,
+            flags: flags,
+            messageID: header.messageID
+        )
+        send([IKEMessage(header: answer, payloads: payloads).serialise()], path)
+    }
+
+    private func receiveProtected(_ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
+        let senderIsInitiator = header.flags.contains(.initiator)
+        let (ours, theirs) =
+            senderIsInitiator
+            ? (header.responderSPI, header.initiatorSPI) : (header.initiatorSPI, header.responderSPI)
+        guard let sa = sas[ours], sa.isInitiator != senderIsInitiator, sa.remoteSPI == theirs else {
+            drop(.unknownSPI, path)
+            if configuration.answersUnknownSPIs, !header.flags.contains(.response), sas[ours] == nil {
+                answerUnprotected(header, [.notify(.invalidIKESPI)], path)
+            }
+            return
+        }
+        touch(sa)
+        deliver(sa, header, datagram, path)
+        drain(sa)
+    }
+
+    /// Handles a datagram of an IKE SA, or holds it while an operation is under way.
+    private func deliver(_ sa: IKESA, _ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
+        if header.flags.contains(.response) {
+            deliverResponse(sa, header, datagram, path)
+        } else {
+            deliverRequest(sa, header, datagram, path)
+        }
+    }
+
+    /// Handles what was held, until the next operation.
+    func drain(_ sa: IKESA) {
+        while sa.pending == nil, !sa.held.isEmpty, sas[sa.localSPI] != nil {
+            let (datagram, path) = sa.held.removeFirst()
+            guard let header = try? IKEHeader.parse(datagram.span) else { continue }
+            deliver(sa, header, datagram, path)
+        }
+        if sa.pending == nil, sas[sa.localSPI] != nil { runTasks(sa) }
+    }
+
+    private func hold(_ sa: IKESA, _ datagram: [UInt8], _ path: Path) {
+        guard sa.held.count < configuration.limits.heldDatagrams else { return drop(.limit, path) }
+        sa.held.append((datagram, path))
+    }
+
+    // MARK: Requests
+
+    private func deliverRequest(_ sa: IKESA, _ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
+        let window = sa.responses
+        guard header.messageID == window.expected else {
+            return repeatResponse(sa, header, datagram, path)
+        }
+        // A retransmission of the very request that is being worked on.
+        guard window.current == nil else { return }
+        guard sa.pending == nil else { return hold(sa, datagram, path) }
+        guard sa.phase != .finished, sa.phase != .initiating else { return drop(.unexpected, path) }
+        switch open(sa, header, datagram, path) {
+        case .incomplete: return
+        case .refused(let reason): drop(reason, path)
+        case .content(let payloads, let tag):
+            guard admits(sa, header.exchangeType) else { return drop(.unexpected, path) }
+            sa.responses.current = .init(exchange: header.exchangeType, tag: tag, path: path)
+            handleRequest(sa, header.exchangeType, payloads)
+        case .malformed(let error, let tag):
+            guard admits(sa, header.exchangeType) else { return drop(.unexpected, path) }
+            sa.responses.current = .init(exchange: header.exchangeType, tag: tag, path: path)
+            refuseMalformed(sa, error, path)
+        }
+    }
+
+    private func admits(_ sa: IKESA, _ exchange: ExchangeType) -> Bool {
+        (sa.phase == .halfOpen) == (exchange == .ikeAuth)
+    }
+
+    /// RFC 7296 §2.1: a request that was answered is answered again with the same bytes, and not looked at otherwise. Of
+    /// a fragmented one, only the first fragment does so (RFC 7383 §2.6.1).
+    private func repeatResponse(_ sa: IKESA, _ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
+        guard header.messageID &+ 1 == sa.responses.expected, !sa.responses.lastResponse.isEmpty,
+            let envelope = try? ProtectedEnvelope.parse(header, datagram.span)
+        else { return drop(.messageID, path) }
+        if let fragment = envelope.fragment, fragment.number != 1 { return }
+        if ProtectedEnvelope.tag(datagram) != sa.responses.lastTag {
+            // A sender that found a smaller path MTU splits its request anew: authentic, and yet other bytes.
+            guard envelope.fragment != nil, let keys = sa.receiveKeys,
+                (try? crypto.open(message: datagram, bodyOffset: envelope.bodyOffset, keys: keys)) != nil
+            else { return drop(.messageID, path) }
+        }
+        statistics.retransmitted += 1
+        send(sa.responses.lastResponse, path)
+    }
+
+    private func handleRequest(_ sa: IKESA, _ exchange: ExchangeType, _ payloads: [Payload]) {
+        switch exchange {
+        case .ikeAuth: receiveAuthRequest(sa, payloads)
+        case .createChildSA: receiveCreateChild(sa, payloads)
+        default: receiveInformational(sa, payloads)
+        }
+    }
+
+    /// RFC 7296 §2.21.3: INVALID_SYNTAX ends the IKE SA, an unknown critical payload only the request. In IKE_AUTH both
+    /// end it (§2.21.2).
+    private func refuseMalformed(_ sa: IKESA, _ error: IKEMessageError, _ path: Path) {
+        drop(.malformedContent, path)
+        respond(sa, [.notify(error.notification ?? NotifyPayload(.invalidSyntax))])
+        if case .unsupportedCriticalPayload = error, sa.phase != .halfOpen { return }
+        if sa.phase == .halfOpen {
+            fail(sa, .malformed("\(error)"))
+        } else {
+            destroy(sa, .protocolError("malformed request: \(error)"))
+        }
+    }
+
+    /// Answers the request that is being worked on, and remembers the answer.
+    func respond(_ sa: IKESA, _ payloads: [Payload]) {
+        guard let current = sa.responses.current else { preconditionFailure("there is no request to respond to") }
+        let id = sa.responses.expected
+        let datagrams = protect(sa, current.exchange, id, isResponse: true, payloads)
+        sa.responses.current = nil
+        sa.responses.expected = id &+ 1
+        sa.responses.lastTag = current.tag
+        sa.responses.lastResponse = datagrams
+        send(datagrams, current.path)
+    }
+
+    // MARK: Responses
+
+    private func deliverResponse(_ sa: IKESA, _ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
+        guard let outstanding = sa.requests.outstanding, outstanding.messageID == header.messageID,
+            outstanding.exchange == header.exchangeType, outstanding.exchange != .ikeSAInit
+        else { return drop(.messageID, path) }
+        guard sa.pending == nil else { return hold(sa, datagram, path) }
+        switch open(sa, header, datagram, path) {
+        case .incomplete: return
+        case .refused(let reason): drop(reason, path)
+        case .content(let payloads, _):
+            concludeRequest(sa)
+            handleResponse(sa, outstanding.context, payloads)
+        case .malformed(let error, _):
+            drop(.malformedContent, path)
+            concludeRequest(sa)
+            discardSecrets(outstanding.context)
+            if sa.phase == .initiating {
+                fail(sa, .malformed("\(error)"))
+            } else {
+                // RFC 7296 §2.21: no error goes back, but the state is cleaned up.
+                destroy(sa, .protocolError("malformed response: \(error)"))
+            }
+        }
+    }
+
+    private func handleResponse(_ sa: IKESA, _ context: ExchangeContext, _ payloads: [Payload]) {
+        switch context {
+        case .initial: preconditionFailure("IKE_SA_INIT is not protected")
+        case .authentication: receiveAuthResponse(sa, payloads)
+        case .createChild(let negotiation): receiveChildResponse(sa, negotiation, payloads)
+        case .rekeyIKE(let rekeying): receiveRekeyResponse(sa, rekeying, payloads)
+        case .deleteChildren(let spis): finishDeleteChildren(sa, spis)
+        case .deleteIKE: finishDeleteIKE(sa)
+        case .probe: break
+        case .authenticationFailed: remove(sa)
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import IKEMessage
+import IPsecTypes
+
+/// Requests of our own: sent, sent again with doubling pauses, given up (RFC 7296 §2.1, §2.4).
+extension Engine {
+    /// Sends a protected request. The window must be free.
+    func sendRequest(_ sa: IKESA, _ exchange: ExchangeType, _ payloads: [Payload], _ context: ExchangeContext) {
+        let id = sa.requests.nextID
+        let datagrams = protect(sa, exchange, id, isResponse: false, payloads)
+        guard !datagrams.isEmpty, id < .max else {
+            discardSecrets(context)
+            if sa.phase == .initiating { return fail(sa, .limit("request too long or IVs used up")) }
+            return destroy(sa, .protocolError("request too long, or IVs or Message IDs used up"))
+        }
+        sa.requests.nextID = id + 1
+        open(sa, id, exchange, datagrams, context)
+    }
+
+    /// Makes a request outstanding and sends it for the first time.
+    func open(
+        _ sa: IKESA,
+        _ id: UInt32,
+        _ exchange: ExchangeType,
+        _ datagrams: [[UInt8]],
+        _ context: ExchangeContext
+    ) {
+        precondition(sa.requests.outstanding == nil, "the window holds one request")
+        let timing = sa.connection.timing
+        sa.requests.outstanding = OutstandingRequest(
+            messageID: id,
+            exchange: exchange,
+            context: context,
+            datagrams: datagrams,
+            pause: timing.retransmitInitial
+        )
+        sa.timers[.retransmit] = now + timing.retransmitInitial
+        sa.timers[.giveUp] = now + timing.giveUp
+        send(datagrams, sa.path)
+    }
+
+    /// The response is there: frees the window.
+    func concludeRequest(_ sa: IKESA) {
+        sa.requests.outstanding = nil
+        sa.responseReassembly = nil
+        sa.timers[.retransmit] = nil
+        sa.timers[.giveUp] = nil
+    }
+
+    func retransmit(_ sa: IKESA) {
+        guard var request = sa.requests.outstanding else { return }
+        request.attempt += 1
+        request.pause = min(request.pause * 2, sa.connection.timing.retransmitMaximum)
+        sa.requests.outstanding = request
+        sa.timers[.retransmit] = now + request.pause
+        statistics.retransmitted += 1
+        send(request.datagrams, sa.path)
+        report(.retransmitting(sa.id, attempt: request.attempt, sa.path))
+    }
+
+    func giveUp(_ sa: IKESA) {
+        guard let request = sa.requests.outstanding else { return }
+        concludeRequest(sa)
+        discardSecrets(request.context)
+        switch sa.phase {
+        case .initiating:
+            let cause: FailureReport.Cause
+            if let refusal = sa.handshake?.refusal {
+                cause = refused(sa, by: refusal)
+            } else {
+                cause = .timeout
+            }
+            fail(sa, cause)
+        case .established:
+            // Our rekeying got no answer, yet the peer's own went through.
+            if let collision = sa.peerRekeying, let successor = sas[collision.successor] {
+                return adopt(sa, successor)
+            }
+            destroy(sa, .peerDead)
+        case .closing: finish(sa, sa.closeReason ?? .requested)
+        case .halfOpen, .replaced, .finished: remove(sa)
+        }
+    }
+
+    /// An unauthenticated refusal, with what we had offered.
+    private func refused(_ sa: IKESA, by notify: NotifyType) -> FailureReport.Cause {
+        guard notify == .noProposalChosen else { return .peerRefused(notify) }
+        return .peerRefusedProposals(offered: sa.connection.ikeProposals.map(ProposalText.describe))
+    }
+
+    /// Tells the driver to forget the private keys of an exchange that will not be completed.
+    func discardSecrets(_ context: ExchangeContext) {
+        switch context {
+        case .createChild(let negotiation): discard(negotiation.handle)
+        case .rekeyIKE(let rekeying): discard(rekeying.handle)
+        case .initial, .authentication, .deleteChildren, .deleteIKE, .probe, .authenticationFailed: break
+        }
+    }
+
+    func discard(_ handle: KeyExchangeHandle?) {
+        if let handle { emit(.discardKeyExchange(handle)) }
+    }
+}

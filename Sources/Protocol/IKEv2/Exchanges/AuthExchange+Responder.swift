@@ -1,0 +1,280 @@
+import IKECrypto
+import IKEMessage
+import IPsecTypes
+
+// IKE_AUTH, our side as responder. The order is: who, is it true, what may it have, our own proof. Every failure before
+// the end of that looks the same on the wire: AUTHENTICATION_FAILED, alone.
+
+extension Engine {
+    func receiveAuthRequest(_ sa: IKESA, _ payloads: [Payload]) {
+        guard let identification = payloads.identificationInitiator,
+            let offered = payloads.securityAssociation?.proposals,
+            let remote = payloads.initiatorSelectors, let local = payloads.responderSelectors
+        else {
+            respond(sa, [.notify(.invalidSyntax)])
+            return fail(sa, .malformed("IKE_AUTH without IDi, SA, TSi or TSr"))
+        }
+        let claim: PeerClaim
+        switch readClaim(identification, payloads) {
+        case .failure(let error): return refuseInitiator(sa, .authentication(error.reason))
+        case .success(let read): claim = read
+        }
+        sa.remoteIdentity = claim.identity
+        var wanted: Identity?
+        if let payload = payloads.identificationResponder {
+            guard let identity = try? Identity(payload) else {
+                return refuseInitiator(sa, .authentication("id_malformed: IDr"))
+            }
+            wanted = identity
+        }
+        let request = AuthRequest(
+            claim: claim,
+            wantedIdentity: wanted,
+            requestedAttributes: payloads.configuration.flatMap { $0.type == .request ? $0.attributes : nil },
+            offered: offered,
+            remoteSelectors: remote.selectors,
+            localSelectors: local.selectors,
+            initialContact: payloads.notify(.initialContact) != nil
+        )
+        guard let connection = chooseConnection(sa, request) else {
+            return refuseInitiator(sa, .identity(nobody(request)))
+        }
+        sa.connection = connection
+        guard requestVerification(sa, .verifyInitiator(request), claim) else {
+            return refuseInitiator(sa, .authentication("method \(claim.authentication.method) is not allowed"))
+        }
+    }
+
+    /// The first connection that fits addresses, both identities, method and the suite of IKE_SA_INIT. The suite was chosen
+    /// before anyone said who it is, so it is held against the connection again (A12).
+    private func chooseConnection(_ sa: IKESA, _ request: AuthRequest) -> ConnectionConfiguration? {
+        configuration.connections.first { connection in
+            guard matches(connection, sa.path), connection.remoteIdentity.allows(request.claim.identity),
+                request.wantedIdentity.map({ $0 == connection.localIdentity }) ?? true,
+                connection.remoteAuthentication.isPreSharedKey == (request.claim.authentication.method == .sharedKey),
+                let suite = sa.suite
+            else { return false }
+            // Whoever knows a group's key must not be able to claim any name.
+            if connection.remoteAuthentication.isPreSharedKey, connection.remoteIdentity == .any { return false }
+            return connection.ikeProposals.contains { $0.contains(suite) }
+        }
+    }
+
+    private func nobody(_ request: AuthRequest) -> IdentityMismatch {
+        if let wanted = request.wantedIdentity,
+            !configuration.connections.contains(where: { $0.localIdentity == wanted })
+        {
+            return IdentityMismatch(claimed: wanted, expected: configuration.connections.map(\.localIdentity))
+        }
+        let expected = configuration.connections.flatMap { connection -> [Identity] in
+            if case .oneOf(let identities) = connection.remoteIdentity { identities } else { [] }
+        }
+        return IdentityMismatch(claimed: request.claim.identity, expected: Array(expected.prefix(16)))
+    }
+
+    func refuseInitiator(_ sa: IKESA, _ cause: FailureReport.Cause) {
+        respond(sa, [.notify(.authenticationFailed)])
+        fail(sa, cause)
+    }
+
+    func initiatorVerified(_ sa: IKESA, _ request: AuthRequest, _ outcome: PeerVerification) {
+        switch outcome {
+        case .refused(let reason): refuseInitiator(sa, .authentication(reason))
+        case .accepted(let peer):
+            let id = begin(.authorizeInitiator(request, peer), sa)
+            emit(
+                .authorize(
+                    id,
+                    AuthorizationRequest(
+                        purpose: .ikeSA,
+                        ikeSA: sa.id,
+                        connection: sa.connection.name,
+                        identity: request.claim.identity,
+                        verified: peer,
+                        withPreSharedKey: sa.connection.remoteAuthentication.isPreSharedKey,
+                        requestedAttributes: request.requestedAttributes,
+                        remoteSelectors: request.remoteSelectors,
+                        localSelectors: request.localSelectors,
+                        path: sa.path
+                    )
+                )
+            )
+        }
+    }
+
+    func initiatorAuthorized(
+        _ sa: IKESA,
+        _ request: AuthRequest,
+        _ peer: VerifiedPeer,
+        _ decision: AuthorizationDecision
+    ) {
+        let outcome: AuthOutcome
+        switch decision {
+        case .deny(let reason, .authenticationFailed): return refuseInitiator(sa, .refused(reason))
+        case .deny(let reason, let refusal): outcome = .noChild(nil, refusal.notify, .refused(reason))
+        case .allow(let grant): outcome = firstChild(sa, request, grant)
+        }
+        guard requestProof(sa, .proveResponder(request, peer, outcome)) else {
+            return refuseInitiator(sa, .authentication("no octets to sign"))
+        }
+    }
+
+    /// Addresses, proposal and selectors of the first child. What fails here costs the child, not the IKE SA.
+    private func firstChild(_ sa: IKESA, _ request: AuthRequest, _ grant: AuthorizationGrant) -> AuthOutcome {
+        let attributes = request.requestedAttributes ?? []
+        let asks = ConfigurationExchange.asksForAddress(attributes)
+        if asks, ConfigurationExchange.reply(grant, to: attributes.filter(\.isAddress)) == nil {
+            return .noChild(grant, .internalAddressFailure, .refused("no address of the family asked for"))
+        }
+        if !asks, !grant.addresses.isEmpty, grant.remoteSelectors.isEmpty {
+            return .noChild(grant, .failedCPRequired, .refused("the peer must ask for a virtual address"))
+        }
+        let template = template(sa, grant.owner)
+        let choice: ProposalSelection.ESPChoice
+        switch ProposalSelection.selectESP(
+            offered: request.offered,
+            accepted: template.proposals,
+            keyExchange: .ignored
+        )
+        {
+        case .failure(let error): return .noChild(grant, .noProposalChosen, .noProposalChosen(error.mismatch))
+        case .success(let selected): choice = selected
+        }
+        let allowedRemote = allowedRemote(grant)
+        guard
+            let selectors = Narrowing.narrow(
+                wantedLocal: request.localSelectors,
+                wantedRemote: request.remoteSelectors,
+                allowedLocal: grant.localSelectors,
+                allowedRemote: allowedRemote,
+                limit: configuration.limits.selectors
+            )
+        else {
+            let mismatch = SelectorMismatch(
+                wantedLocal: request.localSelectors,
+                wantedRemote: request.remoteSelectors,
+                grantedLocal: grant.localSelectors,
+                grantedRemote: allowedRemote
+            )
+            return .noChild(grant, .tsUnacceptable, .selectors(mismatch))
+        }
+        let offer = request.offered.first { $0.number == choice.proposal.number }
+        return .child(
+            grant,
+            template,
+            ChildAgreement(
+                suite: choice.suite,
+                proposal: choice.proposal,
+                outboundSPI: offer?.childSPI ?? SPI(0),
+                inboundSPI: freshSPI(),
+                localSelectors: selectors.local,
+                remoteSelectors: selectors.remote,
+                remoteNonce: []
+            )
+        )
+    }
+
+    /// What the peer's side of a Child SA may be.
+    func allowedRemote(_ grant: AuthorizationGrant) -> [TrafficSelector] {
+        grant.remoteSelectors.isEmpty ? Narrowing.hosts(grant.addresses) : grant.remoteSelectors
+    }
+
+    /// Algorithms and lifetimes of a child that a peer asks for.
+    func template(_ sa: IKESA, _ owner: ChildSAOwner) -> ChildConfiguration {
+        if let configured = sa.connection.children.first { return configured }
+        return ChildConfiguration(name: owner.grant, proposals: ESPProposal.accepted, remoteSelectors: [])
+    }
+
+    func responderProved(
+        _ sa: IKESA,
+        _ request: AuthRequest,
+        _ peer: VerifiedPeer,
+        _ outcome: AuthOutcome,
+        _ proof: AuthenticationPayload?
+    ) {
+        guard let handshake = sa.handshake, let proof else {
+            return refuseInitiator(sa, .authentication("our key gives no signature that the peer takes"))
+        }
+        var payloads: [Payload] = [.identificationResponder(sa.connection.localIdentity.payload)]
+        payloads += certificatePayloads(sa.connection)
+        payloads.append(.authentication(proof))
+        sa.peer = peer
+        switch outcome {
+        case .noChild(let grant, let notify, let cause):
+            adopt(sa, grant, peer)
+            establish(sa, initialContact: request.initialContact)
+            report(.childFailed(sa.id, failure(sa, .authentication, weInitiated: false, cause)))
+            payloads.append(.notify(notify))
+        case .child(let grant, let template, let agreement):
+            adopt(sa, grant, peer)
+            establish(sa, initialContact: request.initialContact)
+            payloads += installFirstChild(sa, handshake, request, grant, template, agreement)
+        }
+        respond(sa, payloads)
+        sa.handshake = nil
+    }
+
+    private func adopt(_ sa: IKESA, _ grant: AuthorizationGrant?, _ peer: VerifiedPeer) {
+        sa.grant = grant
+        sa.authorizesPeer = true
+        sa.notAfter = end(grant?.notAfter, peer)
+        guard let grant else { return }
+        sa.configuration = ReceivedConfiguration(
+            addresses: grant.addresses,
+            dnsServers: grant.dnsServers,
+            dnsDomains: grant.dnsDomains,
+            subnets: grant.subnets
+        )
+    }
+
+    private func installFirstChild(
+        _ sa: IKESA,
+        _ handshake: Handshake,
+        _ request: AuthRequest,
+        _ grant: AuthorizationGrant,
+        _ template: ChildConfiguration,
+        _ agreement: ChildAgreement
+    ) -> [Payload] {
+        guard let keys = sa.keys, let suite = sa.suite,
+            let material = try? schedule.childKeys(
+                suite: agreement.suite,
+                prf: suite.prf,
+                skD: keys.skD,
+                sharedSecret: nil,
+                nonces: handshake.context(weInitiated: false)
+            )
+        else { return [.notify(.noProposalChosen)] }
+        let child = install(sa, template, grant.owner, agreement, material, weInitiated: false, sendNow: true)
+        report(.childEstablished(sa.id, status(of: child)))
+        var payloads: [Payload] = []
+        if let reply = ConfigurationExchange.reply(grant, to: request.requestedAttributes ?? []) {
+            payloads.append(reply)
+        }
+        return payloads + childPayloads(agreement)
+    }
+}
+
+extension AuthorizationRefusal {
+    var notify: NotifyType {
+        switch self {
+        case .authenticationFailed: .authenticationFailed
+        case .selectorsUnacceptable: .tsUnacceptable
+        case .addressFailure: .internalAddressFailure
+        case .configurationRequired: .failedCPRequired
+        case .noAdditionalSAs: .noAdditionalSAs
+        }
+    }
+}
+
+extension ConfigurationAttribute {
+    fileprivate var isAddress: Bool { type == .internalIP4Address || type == .internalIP6Address }
+}
+
+extension IKEProposal {
+    /// Whether a suite is one of this proposal's combinations.
+    func contains(_ suite: IKESuite) -> Bool {
+        ciphers.contains(CipherChoice(suite.encryption, keyBits: suite.keyBits)) && prfs.contains(suite.prf)
+            && keyExchanges.contains(suite.keyExchange)
+            && (suite.integrity == .none ? suite.encryption.isAEAD : integrities.contains(suite.integrity))
+    }
+}

@@ -1,0 +1,271 @@
+import IKECrypto
+import IKEMessage
+import IPsecTypes
+
+// CREATE_CHILD_SA, the peer's request. While it is being worked on the IKE SA holds back whatever else arrives, so the
+// state that was checked at the start still stands at the end; only commands of our own can come between.
+
+extension Engine {
+    func receiveCreateChild(_ sa: IKESA, _ payloads: [Payload]) {
+        guard let offered = payloads.securityAssociation?.proposals, let nonce = payloads.nonce,
+            isLongEnough(nonce, for: sa.suite?.prf ?? .hmacSHA256)
+        else { return refuseSyntax(sa, "CREATE_CHILD_SA without SA or nonce") }
+        guard sa.isEstablished, !sa.isRedundant else { return refuseTemporarily(sa, "the IKE SA is being closed") }
+        if offered.first?.protocolID == .ike { return receiveRekeyRequest(sa, offered, nonce, payloads) }
+        if sa.predecessor != nil { adoptBecauseUsed(sa) }
+        // RFC 7296 §2.25.2
+        if case .rekeyIKE? = sa.requests.outstanding?.context {
+            return refuseTemporarily(sa, "the IKE SA is being rekeyed")
+        }
+        guard let remote = payloads.initiatorSelectors, let local = payloads.responderSelectors else {
+            return refuseSyntax(sa, "CREATE_CHILD_SA without TSi or TSr")
+        }
+        var request = ChildRequest(
+            offered: offered,
+            nonce: nonce,
+            keyExchange: payloads.keyExchange,
+            remoteSelectors: remote.selectors,
+            localSelectors: local.selectors,
+            configuration: template(sa, ChildSAOwner()),
+            owner: ChildSAOwner()
+        )
+        if let rekey = payloads.notify(.rekeySA) { return receiveChildRekey(sa, request, rekey) }
+        guard sa.children.count < configuration.limits.children else {
+            return refuseChild(sa, request, .noAdditionalSAs, .limit("\(configuration.limits.children) children"))
+        }
+        guard sa.authorizesPeer else {
+            let chosen = configured(sa, request)
+            request.configuration = chosen
+            request.owner = chosen.owner
+            return agree(sa, request, wantedLocal(sa, chosen), chosen.remoteSelectors)
+        }
+        authorize(sa, request)
+    }
+
+    /// The first configured child that shares something with what the peer wants.
+    private func configured(_ sa: IKESA, _ request: ChildRequest) -> ChildConfiguration {
+        let fitting = sa.connection.children.first { child in
+            !request.localSelectors.narrowed(to: wantedLocal(sa, child)).isEmpty
+                && !request.remoteSelectors.narrowed(to: child.remoteSelectors).isEmpty
+        }
+        return fitting ?? template(sa, ChildSAOwner())
+    }
+
+    private func authorize(_ sa: IKESA, _ request: ChildRequest) {
+        guard let identity = sa.remoteIdentity else { return refuseTemporarily(sa, "no identity") }
+        let id = begin(.authorizeChild(request), sa)
+        emit(
+            .authorize(
+                id,
+                AuthorizationRequest(
+                    purpose: .childSA(session: sa.grant?.owner.session ?? ""),
+                    ikeSA: sa.id,
+                    connection: sa.connection.name,
+                    identity: identity,
+                    verified: sa.peer ?? VerifiedPeer(),
+                    withPreSharedKey: sa.connection.remoteAuthentication.isPreSharedKey,
+                    requestedAttributes: nil,
+                    remoteSelectors: request.remoteSelectors,
+                    localSelectors: request.localSelectors,
+                    path: sa.path
+                )
+            )
+        )
+    }
+
+    func childAuthorized(_ sa: IKESA, _ request: ChildRequest, _ decision: AuthorizationDecision) {
+        guard sa.isEstablished else { return refuseTemporarily(sa, "the IKE SA is being closed") }
+        switch decision {
+        case .deny(let reason, let refusal):
+            // The peer is authenticated already: a refusal costs the child only.
+            let notify: NotifyType = refusal == .authenticationFailed ? .noAdditionalSAs : refusal.notify
+            refuseChild(sa, request, notify, .refused(reason))
+        case .allow(let grant):
+            var request = request
+            request.owner = grant.owner
+            request.configuration = template(sa, grant.owner)
+            agree(sa, request, grant.localSelectors, allowedRemote(grant))
+        }
+    }
+
+    /// The REKEY_SA notify names the SPI that the peer receives on, which is the one we send on (RFC 7296 §1.3.3).
+    private func receiveChildRekey(_ sa: IKESA, _ request: ChildRequest, _ rekey: NotifyPayload) {
+        guard let spi = rekey.childSPI else { return refuseSyntax(sa, "REKEY_SA without SPI") }
+        guard rekey.protocolID == .esp, let old = sa.child(outbound: spi) else {
+            let notify = NotifyPayload(protocolID: rekey.protocolID, spi: rekey.spi, type: .childSANotFound)
+            report(.collision(sa.id, "the peer rekeys \(spi), which is gone"))
+            return respond(sa, [.notify(notify)])
+        }
+        // RFC 7296 §2.25.1: one that we are closing, or have replaced and are about to close.
+        guard old.phase == .installed || old.phase == .rekeying, old.peerRekeying == nil else {
+            return refuseTemporarily(sa, "the peer rekeys \(old.inboundSPI), which is being closed")
+        }
+        var request = request
+        request.rekeyed = old.inboundSPI
+        request.configuration = old.configuration
+        request.owner = old.owner
+        // A rekeying must not widen what was granted.
+        agree(sa, request, old.localSelectors, old.remoteSelectors)
+    }
+
+    /// Proposal, key exchange and selectors.
+    private func agree(
+        _ sa: IKESA,
+        _ request: ChildRequest,
+        _ allowedLocal: [TrafficSelector],
+        _ allowedRemote: [TrafficSelector]
+    ) {
+        let choice: ProposalSelection.ESPChoice
+        let selection = ProposalSelection.selectESP(
+            offered: request.offered,
+            accepted: request.configuration.proposals,
+            keyExchange: .negotiated(sent: request.keyExchange?.method)
+        )
+        switch selection {
+        case .failure(let error):
+            return refuseChild(sa, request, .noProposalChosen, .noProposalChosen(error.mismatch))
+        case .success(let selected): choice = selected
+        }
+        if let method = choice.suite.keyExchange {
+            guard request.keyExchange?.method == method else { return respond(sa, [.invalidKeyExchange(method)]) }
+            let sent = request.keyExchange?.data.count ?? 0
+            guard method.publicValueLength ?? sent == sent else { return refuseSyntax(sa, "length of KE data") }
+        }
+        guard
+            let selectors = Narrowing.narrow(
+                wantedLocal: request.localSelectors,
+                wantedRemote: request.remoteSelectors,
+                allowedLocal: allowedLocal,
+                allowedRemote: allowedRemote,
+                limit: configuration.limits.selectors
+            )
+        else {
+            let mismatch = SelectorMismatch(
+                wantedLocal: request.localSelectors,
+                wantedRemote: request.remoteSelectors,
+                grantedLocal: allowedLocal,
+                grantedRemote: allowedRemote
+            )
+            return refuseChild(sa, request, .tsUnacceptable, .selectors(mismatch))
+        }
+        let offer = request.offered.first { $0.number == choice.proposal.number }
+        let agreement = ChildAgreement(
+            suite: choice.suite,
+            proposal: choice.proposal,
+            outboundSPI: offer?.childSPI ?? SPI(0),
+            inboundSPI: freshSPI(),
+            localSelectors: selectors.local,
+            remoteSelectors: selectors.remote,
+            remoteNonce: request.nonce,
+            localNonce: randomBytes(Self.nonceLength)
+        )
+        guard let method = agreement.suite.keyExchange else { return complete(sa, request, agreement, nil) }
+        emit(.generateKeyExchange(begin(.generateChildResponse(request, agreement), sa), method))
+    }
+
+    func childResponseGenerated(
+        _ sa: IKESA,
+        _ request: ChildRequest,
+        _ agreement: ChildAgreement,
+        _ handle: KeyExchangeHandle?,
+        _ publicValue: [UInt8]
+    ) {
+        guard let handle, let theirs = request.keyExchange else {
+            return refuseTemporarily(sa, "no key could be made")
+        }
+        var agreement = agreement
+        agreement.localPublic = publicValue
+        let id = begin(.shareChildResponse(request, agreement), sa)
+        emit(.computeSharedSecret(id, handle: handle, method: theirs.method, peerPublic: theirs.data))
+    }
+
+    func childResponseShared(
+        _ sa: IKESA,
+        _ request: ChildRequest,
+        _ agreement: ChildAgreement,
+        _ secret: SecretBytes?
+    ) {
+        guard let secret else { return refuseSyntax(sa, "the public value is refused") }
+        complete(sa, request, agreement, secret)
+    }
+
+    private func complete(
+        _ sa: IKESA,
+        _ request: ChildRequest,
+        _ agreement: ChildAgreement,
+        _ secret: SecretBytes?
+    ) {
+        let old = request.rekeyed.flatMap { sa.child(inbound: $0) }
+        let oldIsLive = old?.isLive ?? false
+        guard sa.isEstablished, request.rekeyed == nil || oldIsLive, let keys = sa.keys, let suite = sa.suite,
+            let material = try? schedule.childKeys(
+                suite: agreement.suite,
+                prf: suite.prf,
+                skD: keys.skD,
+                sharedSecret: secret,
+                nonces: NoncePair(
+                    initiatorNonce: request.nonce,
+                    responderNonce: agreement.localNonce
+                )
+            )
+        else { return refuseTemporarily(sa, "closed meanwhile") }
+        let child = install(
+            sa,
+            request.configuration,
+            request.owner,
+            agreement,
+            material,
+            weInitiated: false,
+            // RFC 7296 §2.8: the old one carries traffic until we know that the peer has our answer.
+            sendNow: old == nil
+        )
+        var answer = childPayloads(agreement)
+        answer.insert(.nonce(NoncePayload(data: agreement.localNonce)), at: 1)
+        if let method = agreement.suite.keyExchange {
+            answer.insert(.keyExchange(KeyExchangePayload(method: method, data: agreement.localPublic)), at: 2)
+        }
+        respond(sa, answer)
+        guard let old else { return report(.childEstablished(sa.id, status(of: child))) }
+        noteRekeyedByPeer(sa, old, child, request.nonce, agreement.localNonce)
+    }
+
+    /// The peer has rekeyed `old`. When our own rekeying of it is under way the nonces decide later which one stays.
+    private func noteRekeyedByPeer(
+        _ sa: IKESA,
+        _ old: ChildSA,
+        _ child: ChildSA,
+        _ nonce: [UInt8],
+        _ ours: [UInt8]
+    ) {
+        let rekeying = PeerChildRekeying(successor: child.inboundSPI, lowestNonce: lowest(nonce, ours))
+        old.peerRekeying = rekeying
+        old.rekeyAt = nil
+        if old.phase == .rekeying {
+            sa.childCollisions[old.inboundSPI] = rekeying
+            report(.collision(sa.id, "simultaneous rekeying of \(old.inboundSPI)"))
+        } else {
+            old.phase = .replaced
+            old.closeReason = .rekeyed
+        }
+        report(.childRekeyed(sa.id, old: old.inboundSPI, status(of: child)))
+    }
+
+    // MARK: Refusals
+
+    func refuseChild(_ sa: IKESA, _ request: ChildRequest, _ notify: NotifyType, _ cause: FailureReport.Cause) {
+        let name = request.configuration.name
+        report(.childFailed(sa.id, failure(sa, .child, weInitiated: false, child: name, cause)))
+        respond(sa, [.notify(notify)])
+    }
+
+    func refuseTemporarily(_ sa: IKESA, _ why: String) {
+        report(.collision(sa.id, why))
+        respond(sa, [.notify(.temporaryFailure)])
+    }
+
+    /// INVALID_SYNTAX is fatal for the IKE SA on both ends (RFC 7296 §2.21.3).
+    func refuseSyntax(_ sa: IKESA, _ what: String) {
+        respond(sa, [.notify(.invalidSyntax)])
+        destroy(sa, .protocolError(what))
+    }
+}

@@ -1,0 +1,122 @@
+import IKECrypto
+import IKEMessage
+import IPsecTypes
+
+/// What becomes of Child SAs when their IKE SA is rekeyed (RFC 7296 §2.8, §2.8.2, §2.18).
+extension Engine {
+    /// The IKE SA that a rekeying made. It has no Child SAs yet.
+    func successor(_ sa: IKESA, _ rekeying: IKERekeying, _ secret: SecretBytes, weInitiated: Bool) -> IKESA? {
+        guard let suite = rekeying.suite, let old = sa.suite, let oldKeys = sa.keys else { return nil }
+        let successor = IKESA(
+            id: sa.id,
+            // The initiator of the rekeying is the original initiator of what it makes.
+            isInitiator: weInitiated,
+            localSPI: rekeying.localSPI,
+            remoteSPI: rekeying.remoteSPI,
+            connection: sa.connection,
+            path: sa.path,
+            phase: .established,
+            ivEpoch: configuration.ivEpoch
+        )
+        let nonces =
+            weInitiated
+            ? NoncePair(initiatorNonce: rekeying.localNonce, responderNonce: rekeying.remoteNonce)
+            : NoncePair(initiatorNonce: rekeying.remoteNonce, responderNonce: rekeying.localNonce)
+        guard
+            let keys = try? schedule.rekeyedKeys(
+                suite: suite,
+                oldPRF: old.prf,
+                oldSKd: oldKeys.skD,
+                sharedSecret: secret,
+                nonces: nonces,
+                initiatorSPI: successor.initiatorSPI,
+                responderSPI: successor.responderSPI
+            )
+        else { return nil }
+        successor.suite = suite
+        successor.keys = keys
+        successor.supportsFragments = sa.supportsFragments
+        successor.nat = sa.nat
+        successor.remoteIdentity = sa.remoteIdentity
+        successor.peer = sa.peer
+        successor.grant = sa.grant
+        successor.configuration = sa.configuration
+        successor.authorizesPeer = sa.authorizesPeer
+        successor.notAfter = sa.notAfter
+        successor.establishedAt = sa.establishedAt
+        successor.lastInbound = now
+        successor.rekeyings = sa.rekeyings + 1
+        successor.predecessor = sa.localSPI
+        insert(successor)
+        return successor
+    }
+
+    /// Our rekeying is through. When the peer's of the same IKE SA is through as well, the nonces decide.
+    func settle(_ sa: IKESA, _ ours: IKESA, _ rekeying: IKERekeying) {
+        // The peer took its own to be the only one and uses it already.
+        guard sa.isEstablished else { return discardRedundant(ours) }
+        guard let collision = sa.peerRekeying, let peers = sas[collision.successor] else {
+            adopt(sa, ours)
+            return deleteReplaced(sa)
+        }
+        let low = lowest(rekeying.localNonce, rekeying.remoteNonce)
+        if low.lexicographicallyPrecedes(collision.lowestNonce) {
+            // > The new IKE SA containing the lowest nonce SHOULD be deleted by the node that created it
+            adopt(sa, peers)
+            discardRedundant(ours)
+        } else {
+            // > and the other surviving new IKE SA MUST inherit all the Child SAs.
+            peers.isRedundant = true
+            peers.predecessor = nil
+            peers.timers[.forget] = now + sa.connection.timing.giveUp * 2
+            touch(peers)
+            adopt(sa, ours)
+            deleteReplaced(sa)
+        }
+    }
+
+    private func deleteReplaced(_ sa: IKESA) {
+        sa.tasks = [QueuedTask(task: .deleteIKE)]
+    }
+
+    private func discardRedundant(_ ours: IKESA) {
+        ours.isRedundant = true
+        ours.predecessor = nil
+        ours.phase = .closing
+        ours.closeReason = .redundant
+        ours.timers[.forget] = now + ours.connection.timing.giveUp * 2
+        ours.tasks = [QueuedTask(task: .deleteIKE)]
+        touch(ours)
+        runTasks(ours)
+    }
+
+    /// Moves everything to the successor. The old IKE SA stays to be deleted.
+    func adopt(_ sa: IKESA, _ successor: IKESA) {
+        successor.children = sa.children
+        for child in successor.children where !child.isRemoved { childOwners[child.inboundSPI] = successor.localSPI }
+        sa.children = []
+        successor.childCollisions = sa.childCollisions
+        successor.tasks += sa.tasks.filter { ![.rekeyIKE, .deleteIKE, .probe].contains($0.task) }
+        sa.tasks = []
+        successor.predecessor = nil
+        successor.path = sa.path
+        sa.phase = .replaced
+        sa.peerRekeying = nil
+        sa.timers.stopAll(except: [.retransmit, .giveUp])
+        sa.timers[.forget] = now + sa.connection.timing.giveUp * 2
+        current[sa.id] = successor.localSPI
+        startTimers(successor, successor.connection.timing)
+        touch(sa)
+        touch(successor)
+        report(.ikeRekeyed(status(of: successor)))
+    }
+
+    /// The peer uses an IKE SA that we keep in waiting because our own rekeying is under way: it did not notice ours, so its
+    /// own is the one that stays.
+    func adoptBecauseUsed(_ successor: IKESA) {
+        guard let spi = successor.predecessor, let sa = sas[spi], sa.isEstablished,
+            sa.peerRekeying?.successor == successor.localSPI
+        else { return }
+        adopt(sa, successor)
+    }
+}

@@ -1,0 +1,201 @@
+import IKECrypto
+import IKEMessage
+import IPsecTypes
+
+// IKE_SA_INIT, our side as initiator (RFC 7296 §1.2):
+//
+//     HDR(SPIi,0), [N(COOKIE)], SAi1, KEi, Ni, N(NATD..) -->
+//                         <-- HDR(SPIi,SPIr), SAr1, KEr, Nr, N(NATD..), [CERTREQ]
+
+extension Engine {
+    /// How long an unauthenticated refusal waits for something better (RFC 7296 §2.21.1).
+    private static let refusalGrace: Duration = .seconds(2)
+
+    func initiate(_ connection: ConnectionConfiguration, _ path: Path) -> IKESAID {
+        let sa = IKESA(
+            id: nextID(),
+            isInitiator: true,
+            localSPI: freshIKESPI(),
+            remoteSPI: .zero,
+            connection: connection,
+            path: path,
+            phase: .initiating,
+            ivEpoch: configuration.ivEpoch
+        )
+        let method = connection.ikeProposals.first?.keyExchanges.first
+        let handshake = Handshake(localNonce: randomBytes(Self.nonceLength), method: method ?? .none)
+        handshake.offered = ProposalBuilder.ike(connection.ikeProposals)
+        sa.handshake = handshake
+        insert(sa)
+        current[sa.id] = sa.localSPI
+        // Should the driver never answer.
+        sa.timers[.forget] = now + connection.timing.giveUp * 2
+        guard let method, !connection.children.isEmpty else {
+            fail(sa, .limit("a connection needs a proposal and a child"))
+            return sa.id
+        }
+        generateInitial(sa, method)
+        return sa.id
+    }
+
+    private func generateInitial(_ sa: IKESA, _ method: KeyExchangeMethod) {
+        sa.handshake?.method = method
+        sa.handshake?.triedMethods.append(method)
+        emit(.generateKeyExchange(begin(.generateInitial, sa), method))
+    }
+
+    func initialGenerated(_ sa: IKESA, _ handle: KeyExchangeHandle?, _ publicValue: [UInt8]) {
+        guard let handshake = sa.handshake, let handle else {
+            discard(handle)
+            return fail(sa, .keyExchange(sa.handshake?.method ?? .none))
+        }
+        handshake.handle = handle
+        handshake.publicValue = publicValue
+        sendInitialRequest(sa, handshake)
+    }
+
+    /// Sends IKE_SA_INIT, for the first time or after COOKIE or INVALID_KE_PAYLOAD. The time to give up counts from the
+    /// first one.
+    private func sendInitialRequest(_ sa: IKESA, _ handshake: Handshake) {
+        var payloads: [Payload] = []
+        if let cookie = handshake.cookie { payloads.append(.notify(.cookie, cookie)) }
+        payloads.append(.securityAssociation(SecurityAssociationPayload(proposals: handshake.offered)))
+        payloads.append(.keyExchange(KeyExchangePayload(method: handshake.method, data: handshake.publicValue)))
+        payloads.append(.nonce(NoncePayload(data: handshake.localNonce)))
+        payloads += natDetectionPayloads(sa, responderSPI: .zero)
+        payloads += capabilityPayloads(sa.connection)
+        let header = IKEHeader(
+            initiatorSPI: sa.localSPI,
+            responderSPI: .zero,
+            exchangeType: .ikeSAInit,
+            flags: .initiator,
+            messageID: 0
+        )
+        handshake.request = IKEMessage(header: header, payloads: payloads).serialise()
+        let giveUpAt = handshake.giveUpAt
+        open(sa, 0, .ikeSAInit, [handshake.request], .initial)
+        if let giveUpAt { sa.timers[.giveUp] = giveUpAt }
+        handshake.giveUpAt = sa.timers[.giveUp]
+    }
+
+    /// Fragmentation (RFC 7383 §2.3) and the hashes we verify signatures with (RFC 7427 §4).
+    func capabilityPayloads(_ connection: ConnectionConfiguration) -> [Payload] {
+        var payloads: [Payload] = []
+        if connection.fragmentation { payloads.append(.notify(.fragmentationSupported)) }
+        var hashes = WireWriter(capacity: 8)
+        for hash in connection.signatures.hashes.sorted() { hashes.writeUInt16(hash.rawValue) }
+        if hashes.count > 0 { payloads.append(.notify(.signatureHashAlgorithms, hashes.bytes)) }
+        return payloads
+    }
+
+    func receiveInitialResponse(_ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
+        guard let sa = sas[header.initiatorSPI], sa.isInitiator, sa.phase == .initiating, header.messageID == 0,
+            !header.flags.contains(.initiator), let handshake = sa.handshake
+        else { return drop(.unknownSPI, path) }
+        guard case .initial = sa.requests.outstanding?.context, sa.pending == nil else {
+            return drop(.messageID, path)
+        }
+        guard let payloads = try? IKEMessage.parse(datagram.span).payloads else { return drop(.malformedInit, path) }
+        touch(sa)
+        if let cookie = payloads.notify(.cookie), case .cookie(let data) = cookie.decoded {
+            return retry(sa, handshake) { handshake.cookie = data }
+        }
+        if let invalid = payloads.notify(.invalidKEPayload), case .invalidKEPayload(let method) = invalid.decoded {
+            return retry(sa, handshake, with: method)
+        }
+        if let error = payloads.errorNotify { return noteRefusal(sa, handshake, error.type) }
+        acceptInitialResponse(sa, handshake, header, datagram, payloads, path)
+    }
+
+    private func retry(_ sa: IKESA, _ handshake: Handshake, _ change: () -> Void) {
+        handshake.retries += 1
+        guard handshake.retries <= configuration.limits.initRetries else { return fail(sa, .tooManyRetries) }
+        change()
+        concludeRequest(sa)
+        sendInitialRequest(sa, handshake)
+    }
+
+    /// RFC 7296 §1.2: the responder wants another method. It must be one that we offered and did not try: a forged notify
+    /// must not lead us to a method that is not allowed, nor in circles.
+    private func retry(_ sa: IKESA, _ handshake: Handshake, with method: KeyExchangeMethod) {
+        let offered = handshake.offered.contains { $0.transforms.contains(.keyExchange(method)) }
+        guard offered, !handshake.triedMethods.contains(method) else { return drop(.unexpected, sa.path) }
+        handshake.retries += 1
+        guard handshake.retries <= configuration.limits.initRetries else { return fail(sa, .tooManyRetries) }
+        concludeRequest(sa)
+        discard(handshake.handle)
+        handshake.handle = nil
+        generateInitial(sa, method)
+    }
+
+    /// Nothing proves that the refusal comes from the peer: it counts only when nothing better comes soon.
+    private func noteRefusal(_ sa: IKESA, _ handshake: Handshake, _ type: NotifyType) {
+        guard handshake.refusal == nil else { return }
+        handshake.refusal = type
+        if let giveUpAt = sa.timers[.giveUp] { sa.timers[.giveUp] = min(giveUpAt, now + Self.refusalGrace) }
+    }
+
+    private func acceptInitialResponse(
+        _ sa: IKESA,
+        _ handshake: Handshake,
+        _ header: IKEHeader,
+        _ datagram: [UInt8],
+        _ payloads: [Payload],
+        _ path: Path
+    ) {
+        guard header.responderSPI != .zero, let nonce = payloads.nonce, let exchange = payloads.keyExchange,
+            exchange.method == handshake.method,
+            exchange.method.publicValueLength.map({ $0 == exchange.data.count }) ?? true,
+            let suite = ProposalSelection.acceptIKE(payloads.securityAssociation, offered: handshake.offered),
+            suite.keyExchange == handshake.method, isLongEnough(nonce, for: suite.prf)
+        else { return drop(.malformedInit, path) }
+        concludeRequest(sa)
+        sa.timers[.forget] = now + sa.connection.timing.giveUp * 2
+        sa.remoteSPI = header.responderSPI
+        sa.suite = suite
+        sa.requests.nextID = 1
+        handshake.response = datagram
+        handshake.remoteNonce = nonce
+        handshake.peerPublic = exchange.data
+        noteCapabilities(sa, handshake, payloads)
+        sa.nat = Self.natState(payloads, header, path)
+        floatToNATPort(sa)
+        shareInitial(sa, handshake)
+    }
+
+    func noteCapabilities(_ sa: IKESA, _ handshake: Handshake, _ payloads: [Payload]) {
+        sa.supportsFragments = sa.connection.fragmentation && payloads.notify(.fragmentationSupported) != nil
+        if case .signatureHashAlgorithms(let numbers)? = payloads.notify(.signatureHashAlgorithms)?.decoded {
+            handshake.peerHashes = SignatureHash.recognised(in: numbers)
+        }
+    }
+
+    /// RFC 7296 §2.10: a nonce has at least half the length of the PRF's key.
+    func isLongEnough(_ nonce: [UInt8], for prf: PRFAlgorithm) -> Bool {
+        nonce.count * 2 >= prf.outputLength ?? 0
+    }
+
+    func shareInitial(_ sa: IKESA, _ handshake: Handshake) {
+        guard let handle = handshake.handle else { return fail(sa, .keyExchange(handshake.method)) }
+        handshake.handle = nil
+        let id = begin(.shareInitial, sa)
+        emit(
+            .computeSharedSecret(id, handle: handle, method: handshake.method, peerPublic: handshake.peerPublic)
+        )
+    }
+
+    /// Both ends: the keys of the IKE SA.
+    func initialShared(_ sa: IKESA, _ secret: SecretBytes?) {
+        guard let handshake = sa.handshake, let suite = sa.suite, let secret,
+            let keys = try? schedule.initialKeys(
+                suite: suite,
+                sharedSecret: secret,
+                nonces: handshake.context(weInitiated: sa.isInitiator),
+                initiatorSPI: sa.initiatorSPI,
+                responderSPI: sa.responderSPI
+            )
+        else { return fail(sa, .keyExchange(sa.handshake?.method ?? .none)) }
+        sa.keys = keys
+        if sa.isInitiator { proveInitiator(sa, handshake) }
+    }
+}

@@ -1,0 +1,251 @@
+import IKECrypto
+import IKEMessage
+import IPsecTypes
+
+// IKE_SA_INIT, our side as responder. Until a request has shown a cookie where one is demanded, and has brought a proposal
+// and a key exchange that fit, nothing is stored (RFC 7296 §2.6).
+
+extension Engine {
+    func receiveInitialRequest(_ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
+        guard header.flags.contains(.initiator), header.responderSPI == .zero, header.messageID == 0 else {
+            return drop(.malformedInit, path)
+        }
+        let key = HalfOpenTable.Key(initiatorSPI: header.initiatorSPI, remote: path.remote)
+        for spi in halfOpen.candidates(key) {
+            guard let handshake = sas[spi]?.handshake, handshake.request == datagram else { continue }
+            // RFC 7296 §2.1: the same request gets the same response. There is none yet while keys are being made.
+            guard !handshake.response.isEmpty else { return }
+            statistics.retransmitted += 1
+            return send([handshake.response], path)
+        }
+        let payloads: [Payload]
+        do {
+            payloads = try IKEMessage.parse(datagram.span).payloads
+        } catch {
+            drop(.malformedInit, path)
+            if let notify = error.notification { answerUnprotected(header, [.notify(notify)], path) }
+            return
+        }
+        guard let nonce = payloads.nonce, let exchange = payloads.keyExchange,
+            let offered = payloads.securityAssociation?.proposals
+        else {
+            drop(.malformedInit, path)
+            return answerUnprotected(header, [.notify(.invalidSyntax)], path)
+        }
+        guard showsCookie(header, payloads, nonce, path), hasRoom(path) else { return }
+        let request = InitialRequest(
+            header: header,
+            datagram: datagram,
+            payloads: payloads,
+            nonce: nonce,
+            keyExchange: exchange,
+            offered: offered,
+            path: path
+        )
+        select(request, key)
+    }
+
+    private struct InitialRequest {
+        var header: IKEHeader
+        var datagram: [UInt8]
+        var payloads: [Payload]
+        var nonce: [UInt8]
+        var keyExchange: KeyExchangePayload
+        var offered: [Proposal]
+        var path: Path
+    }
+
+    /// Whether the request may go on: no cookie is demanded, or its first payload is a good one. Otherwise answers with a
+    /// cookie and remembers nothing.
+    private func showsCookie(_ header: IKEHeader, _ payloads: [Payload], _ nonce: [UInt8], _ path: Path) -> Bool {
+        let limits = configuration.limits
+        let source = halfOpen.count(of: path.remote.address)
+        guard halfOpen.count >= limits.cookieThreshold || source >= limits.cookieThresholdPerSource else { return true }
+        if !demandsCookies, halfOpen.count >= limits.cookieThreshold {
+            demandsCookies = true
+            report(.cookies(demanded: true, halfOpen: halfOpen.count))
+        }
+        if case .notify(let first)? = payloads.first, first.type == .cookie,
+            cookies.isValid(
+                first.data,
+                nonce: nonce,
+                address: path.remote.address,
+                spi: header.initiatorSPI,
+                now: now,
+                lifetime: limits.cookieSecretLifetime,
+                crypto: crypto
+            )
+        {
+            return true
+        }
+        let cookie = cookies.cookie(
+            nonce: nonce,
+            address: path.remote.address,
+            spi: header.initiatorSPI,
+            now: now,
+            lifetime: limits.cookieSecretLifetime,
+            crypto: crypto,
+            freshKey: { randomBytes(32) }
+        )
+        guard let cookie else { return false }
+        statistics.cookiesSent += 1
+        drop(.cookie, path)
+        answerInitial(header, [.notify(.cookie, cookie)], path)
+        return false
+    }
+
+    private func hasRoom(_ path: Path) -> Bool {
+        let limits = configuration.limits
+        if halfOpen.count < limits.halfOpenLimit,
+            halfOpen.count(of: path.remote.address) < limits.halfOpenLimitPerSource
+        {
+            return true
+        }
+        drop(.limit, path)
+        return false
+    }
+
+    /// Answers IKE_SA_INIT without making an IKE SA. The answer is shorter than the request, so it amplifies nothing.
+    private func answerInitial(_ header: IKEHeader, _ payloads: [Payload], _ path: Path) {
+        let answer = IKEHeader(
+            initiatorSPI: header.initiatorSPI,
+            responderSPI: .zero,
+            exchangeType: .ikeSAInit,
+            flags: .response,
+            messageID: 0
+        )
+        send([IKEMessage(header: answer, payloads: payloads).serialise()], path)
+    }
+
+    /// Chooses connection and proposal.
+    private func select(_ request: InitialRequest, _ key: HalfOpenTable.Key) {
+        let connections = configuration.connections.filter { matches($0, request.path) }
+        var mismatch: ProposalMismatch?
+        for connection in connections {
+            let choice = ProposalSelection.selectIKE(
+                offered: request.offered,
+                accepted: connection.ikeProposals,
+                sent: request.keyExchange.method
+            )
+            switch choice {
+            case .failure(let error): mismatch = mismatch ?? error.mismatch
+            case .success(let choice):
+                let method = choice.suite.keyExchange
+                guard method == request.keyExchange.method else {
+                    return answerInitial(request.header, [.invalidKeyExchange(method)], request.path)
+                }
+                let length = method.publicValueLength ?? request.keyExchange.data.count
+                guard length == request.keyExchange.data.count, isLongEnough(request.nonce, for: choice.suite.prf)
+                else {
+                    drop(.malformedInit, request.path)
+                    return answerUnprotected(request.header, [.notify(.invalidSyntax)], request.path)
+                }
+                return accept(request, key, connection, choice)
+            }
+        }
+        refuse(request, mismatch)
+    }
+
+    private func refuse(_ request: InitialRequest, _ mismatch: ProposalMismatch?) {
+        guard failureBudget.take(now, perSecond: configuration.limits.unprotectedErrorsPerSecond) else { return }
+        statistics.failed += 1
+        report(
+            .failed(
+                nil,
+                FailureReport(
+                    stage: .initial,
+                    weInitiated: false,
+                    connection: nil,
+                    child: nil,
+                    path: request.path,
+                    remoteIdentity: nil,
+                    cause: mismatch.map { .noProposalChosen($0) } ?? .refused("no connection is for these addresses")
+                )
+            )
+        )
+        answerInitial(request.header, [.notify(.noProposalChosen)], request.path)
+    }
+
+    /// Whether a connection is for these addresses.
+    func matches(_ connection: ConnectionConfiguration, _ path: Path) -> Bool {
+        (connection.localAddresses.isEmpty || connection.localAddresses.contains(path.local.address))
+            && (connection.remoteAddresses.isEmpty
+                || connection.remoteAddresses.contains { $0.contains(path.remote.address) })
+    }
+
+    private func accept(
+        _ request: InitialRequest,
+        _ key: HalfOpenTable.Key,
+        _ connection: ConnectionConfiguration,
+        _ choice: ProposalSelection.IKEChoice
+    ) {
+        let sa = IKESA(
+            id: nextID(),
+            isInitiator: false,
+            localSPI: freshIKESPI(),
+            remoteSPI: request.header.initiatorSPI,
+            connection: connection,
+            path: request.path,
+            phase: .halfOpen,
+            ivEpoch: configuration.ivEpoch
+        )
+        let handshake = Handshake(localNonce: randomBytes(Self.nonceLength), method: choice.suite.keyExchange)
+        handshake.remoteNonce = request.nonce
+        handshake.request = request.datagram
+        handshake.peerPublic = request.keyExchange.data
+        handshake.selectedProposal = choice.proposal
+        handshake.halfOpenKey = key
+        sa.handshake = handshake
+        sa.suite = choice.suite
+        sa.responses.expected = 1
+        sa.nat = Self.natState(request.payloads, request.header, request.path)
+        noteCapabilities(sa, handshake, request.payloads)
+        sa.timers[.forget] = now + configuration.limits.halfOpenLifetime
+        insert(sa)
+        halfOpen.insert(key, sa.localSPI)
+        emit(.generateKeyExchange(begin(.generateInitialResponse, sa), handshake.method))
+    }
+
+    func initialResponseGenerated(_ sa: IKESA, _ handle: KeyExchangeHandle?, _ publicValue: [UInt8]) {
+        guard let handshake = sa.handshake, let handle, let proposal = handshake.selectedProposal else {
+            discard(handle)
+            return fail(sa, .keyExchange(sa.handshake?.method ?? .none))
+        }
+        handshake.handle = handle
+        handshake.publicValue = publicValue
+        var payloads: [Payload] = [
+            .securityAssociation(SecurityAssociationPayload(proposals: [proposal])),
+            .keyExchange(KeyExchangePayload(method: handshake.method, data: publicValue)),
+            .nonce(NoncePayload(data: handshake.localNonce)),
+        ]
+        payloads += natDetectionPayloads(sa, responderSPI: sa.localSPI)
+        if let request = certificateRequest(configuration.connections.filter { matches($0, sa.path) }) {
+            payloads.append(request)
+        }
+        payloads += capabilityPayloads(sa.connection)
+        let header = IKEHeader(
+            initiatorSPI: sa.remoteSPI,
+            responderSPI: sa.localSPI,
+            exchangeType: .ikeSAInit,
+            flags: .response,
+            messageID: 0
+        )
+        handshake.response = IKEMessage(header: header, payloads: payloads).serialise()
+        send([handshake.response], sa.path)
+        // While the response travels: an honest initiator's IKE_AUTH finds the keys ready.
+        shareInitial(sa, handshake)
+    }
+
+    /// CERTREQ with the roots that any of these connections trusts; nil when none names one (RFC 7296 §3.7).
+    func certificateRequest(_ connections: [ConnectionConfiguration]) -> Payload? {
+        var hashes: [[UInt8]] = []
+        for connection in connections {
+            guard case .certificate(let roots) = connection.remoteAuthentication else { continue }
+            for root in roots where !hashes.contains(root) { hashes.append(root) }
+        }
+        guard !hashes.isEmpty else { return nil }
+        return .certificateRequest(
+            CertificateRequestPayload(encoding: .x509Signature, authorities: Array(hashes.joined()))
+        )
+    }
+}

@@ -1,0 +1,45 @@
+import IKECrypto
+import IKEMessage
+import IPsecTypes
+
+/// What IKE_SA_INIT and IKE_AUTH need and nobody needs afterwards. Letting go of it wipes its secrets.
+final class Handshake {
+    /// How the table of half-open IKE SAs knows it (responder).
+    var halfOpenKey: HalfOpenTable.Key?
+    var localNonce: [UInt8]
+    var remoteNonce: [UInt8] = []
+    /// The IKE_SA_INIT messages as they went over the wire: AUTH covers them.
+    var request: [UInt8] = []
+    var response: [UInt8] = []
+    var cookie: [UInt8]?
+    var method: KeyExchangeMethod
+    var publicValue: [UInt8] = []
+    var handle: KeyExchangeHandle?
+    var peerPublic: [UInt8] = []
+    /// Methods the initiator has tried, so that INVALID_KE_PAYLOAD cannot send it in circles.
+    var triedMethods: [KeyExchangeMethod] = []
+    var retries = 0
+    /// Until when IKE_SA_INIT is tried, whatever its retries.
+    var giveUpAt: Instant?
+    /// What the peer listed in SIGNATURE_HASH_ALGORITHMS; nil when it sent none.
+    var peerHashes: Set<SignatureHash>?
+    /// An unauthenticated error notify: believed only when nothing better comes (RFC 7296 §2.21.1).
+    var refusal: NotifyType?
+    /// The first child, as the initiator asked for it.
+    var child: ChildNegotiation?
+    /// What we offered (initiator).
+    var offered: [Proposal] = []
+    /// The selected proposal, to be repeated in the response (responder).
+    var selectedProposal: Proposal?
+
+    init(localNonce: [UInt8], method: KeyExchangeMethod) {
+        self.localNonce = localNonce
+        self.method = method
+    }
+
+    func context(weInitiated: Bool) -> NoncePair {
+        weInitiated
+            ? NoncePair(initiatorNonce: localNonce, responderNonce: remoteNonce)
+            : NoncePair(initiatorNonce: remoteNonce, responderNonce: localNonce)
+    }
+}

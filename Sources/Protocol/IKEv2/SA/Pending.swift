@@ -1,0 +1,149 @@
+import IKECrypto
+import IKEMessage
+import IPsecTypes
+
+/// An operation outside the engine that an IKE SA waits for.
+struct PendingOperation {
+    var id: OperationID
+    var step: Step
+}
+
+/// What happens when a pending operation is done. Whatever the step needs travels with it.
+enum Step {
+    /// Initiator: our public value, then IKE_SA_INIT goes out.
+    case generateInitial
+    /// Responder: our public value, then the response goes out.
+    case generateInitialResponse
+    /// Both: the shared secret of IKE_SA_INIT.
+    case shareInitial
+    /// Initiator: our AUTH, then IKE_AUTH goes out.
+    case proveInitiator
+    /// Initiator: the responder's AUTH.
+    case verifyResponder(AuthResponse)
+    /// Responder: the initiator's AUTH.
+    case verifyInitiator(AuthRequest)
+    /// Responder: what the initiator gets.
+    case authorizeInitiator(AuthRequest, VerifiedPeer)
+    /// Responder: our AUTH, then the response goes out.
+    case proveResponder(AuthRequest, VerifiedPeer, AuthOutcome)
+    /// CREATE_CHILD_SA, our request.
+    case generateChild(ChildNegotiation)
+    case shareChild(ChildNegotiation, ChildAgreement)
+    /// CREATE_CHILD_SA, the peer's request.
+    case authorizeChild(ChildRequest)
+    case generateChildResponse(ChildRequest, ChildAgreement)
+    case shareChildResponse(ChildRequest, ChildAgreement)
+    /// Rekeying of the IKE SA, our request.
+    case generateRekey(IKERekeying)
+    case shareRekey(IKERekeying)
+    /// Rekeying of the IKE SA, the peer's request.
+    case generateRekeyResponse(IKERekeying)
+    case shareRekeyResponse(IKERekeying)
+}
+
+/// What our outstanding request is about.
+enum ExchangeContext {
+    case initial
+    case authentication
+    case createChild(ChildNegotiation)
+    case rekeyIKE(IKERekeying)
+    case deleteChildren([SPI])
+    case deleteIKE
+    case probe
+    /// Says AUTHENTICATION_FAILED to a responder that took us in (RFC 7296 §2.21.2).
+    case authenticationFailed
+}
+
+/// Something to be done by an exchange of our own, once the window is free.
+enum ExchangeTask: Hashable, Sendable {
+    case createChild(ChildConfiguration)
+    case rekeyChild(SPI)
+    case deleteChild(SPI)
+    /// Deletes what the peer made of a request whose response we cannot use.
+    case deleteUnused(SPI)
+    case rekeyIKE
+    case deleteIKE
+    case probe
+    case authenticationFailed
+}
+
+/// A task, with the earliest time for it.
+struct QueuedTask: Sendable {
+    var task: ExchangeTask
+    var notBefore: Instant?
+}
+
+/// A Child SA being negotiated by us.
+struct ChildNegotiation {
+    var configuration: ChildConfiguration
+    var owner: ChildSAOwner
+    var inboundSPI: SPI
+    var nonce: [UInt8]
+    var localSelectors: [TrafficSelector]
+    var remoteSelectors: [TrafficSelector]
+    var offered: [Proposal] = []
+    var method: KeyExchangeMethod?
+    var publicValue: [UInt8] = []
+    var handle: KeyExchangeHandle?
+    var triedMethods: [KeyExchangeMethod] = []
+    /// The Child SA to be replaced, by our SPI.
+    var rekeyed: SPI?
+}
+
+/// What both ends of a Child SA have agreed on, before its keys.
+struct ChildAgreement {
+    var suite: ESPSuite
+    var proposal: Proposal
+    /// The SPI we send with.
+    var outboundSPI: SPI
+    /// The SPI we receive with.
+    var inboundSPI: SPI
+    var localSelectors: [TrafficSelector]
+    var remoteSelectors: [TrafficSelector]
+    var remoteNonce: [UInt8]
+    var localNonce: [UInt8] = []
+    var localPublic: [UInt8] = []
+}
+
+/// The peer's request for a Child SA.
+struct ChildRequest {
+    var offered: [Proposal]
+    var nonce: [UInt8]
+    var keyExchange: KeyExchangePayload?
+    /// The peer's side.
+    var remoteSelectors: [TrafficSelector]
+    /// Our side.
+    var localSelectors: [TrafficSelector]
+    var configuration: ChildConfiguration
+    var owner: ChildSAOwner
+    /// The Child SA to be replaced, by our SPI.
+    var rekeyed: SPI?
+}
+
+/// A peer's rekeying of a Child SA: its outcome, and the lower of its two nonces.
+struct PeerChildRekeying: Hashable, Sendable {
+    var successor: SPI
+    var lowestNonce: [UInt8]
+}
+
+/// A peer's rekeying of the IKE SA: its outcome, and the lower of its two nonces.
+struct PeerIKERekeying: Hashable {
+    var successor: IKESPI
+    var lowestNonce: [UInt8]
+}
+
+/// A rekeying of the IKE SA, by either end.
+struct IKERekeying {
+    var localSPI: IKESPI
+    var remoteSPI: IKESPI = .zero
+    var localNonce: [UInt8]
+    var remoteNonce: [UInt8] = []
+    var offered: [Proposal] = []
+    var proposal: Proposal?
+    var suite: IKESuite?
+    var method: KeyExchangeMethod
+    var localPublic: [UInt8] = []
+    var peerPublic: [UInt8] = []
+    var handle: KeyExchangeHandle?
+    var triedMethods: [KeyExchangeMethod] = []
+}

@@ -1,0 +1,197 @@
+import IKECrypto
+import IKEMessage
+import IKEv2
+import IPsecTypes
+
+/// A small generator with a seed.
+struct SplitMix64: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}
+
+/// A datagram on its way.
+struct Packet {
+    var bytes: [UInt8]
+    /// As the sender sees it.
+    var path: Path
+    var sender: String
+
+    var header: IKEHeader? { try? IKEHeader.parse(bytes.span) }
+    var isResponse: Bool { header?.flags.contains(.response) ?? false }
+    var summary: String {
+        guard let header else { return "?" }
+        return "\(sender) \(header.exchangeType) \(header.messageID)\(isResponse ? " response" : "")"
+    }
+}
+
+/// A Child SA as the data plane of a node has it.
+struct Installed {
+    var parameters: ChildSAParameters
+    var sends: Bool
+}
+
+/// One endpoint with a driver that does at once what the endpoint asks for.
+final class Node {
+    let name: String
+    var endpoint: IKEEndpoint
+    let crypto: any CryptoProvider
+    var random: SplitMix64
+    var keys: [KeyExchangeHandle: KeyExchangePrivateKey] = [:]
+    var preSharedKeys: [String: SecretBytes] = [:]
+    var reports: [IKEReport] = []
+    var installed: [SPI: Installed] = [:]
+    var keepalives: [Path] = []
+    var outbox: [Packet] = []
+    var lastInboundTraffic: Instant?
+    /// Answers to operations wait here while this is set.
+    var holdsOperations = false
+    var heldEvents: [IKEEvent] = []
+    var answersActivity = true
+    var authorizations: [AuthorizationRequest] = []
+    var authorizer: (AuthorizationRequest) -> AuthorizationDecision = { request in
+        .allow(
+            AuthorizationGrant(
+                owner: ChildSAOwner(session: "s-\(request.identity)", ruleIndices: [1]),
+                localSelectors: [.everything(.v4), .everything(.v6)],
+                remoteSelectors: [.everything(.v4), .everything(.v6)]
+            )
+        )
+    }
+    private var lastHandle: UInt64 = 0
+
+    init(_ name: String, _ configuration: IKEConfiguration, seed: UInt64, crypto: any CryptoProvider) {
+        self.name = name
+        self.crypto = crypto
+        random = SplitMix64(state: seed)
+        endpoint = IKEEndpoint(
+            configuration: configuration,
+            crypto: crypto,
+            spis: SPIAllocator(node: 1, shard: 0, key: (seed, ~seed), start: seed &* 7)
+        )
+    }
+
+    func receive(_ bytes: [UInt8], _ path: Path, _ now: Instant, _ wall: WallTime) {
+        var actions: [IKEAction] = []
+        endpoint.receive(bytes, path: path, now: now, wallClock: wall, using: &random, into: &actions)
+        perform(actions, now, wall)
+    }
+
+    func handle(_ event: IKEEvent, _ now: Instant, _ wall: WallTime) {
+        var actions: [IKEAction] = []
+        endpoint.handle(event, now: now, wallClock: wall, using: &random, into: &actions)
+        perform(actions, now, wall)
+    }
+
+    func timeout(_ now: Instant, _ wall: WallTime) {
+        var actions: [IKEAction] = []
+        endpoint.handleTimeout(now: now, wallClock: wall, using: &random, into: &actions)
+        perform(actions, now, wall)
+    }
+
+    @discardableResult
+    func command(_ command: IKECommand, _ now: Instant, _ wall: WallTime) -> IKESAID? {
+        var actions: [IKEAction] = []
+        let id = endpoint.perform(command, now: now, wallClock: wall, using: &random, into: &actions)
+        perform(actions, now, wall)
+        return id
+    }
+
+    private func perform(_ actions: [IKEAction], _ now: Instant, _ wall: WallTime) {
+        for action in actions {
+            if let event = answer(action, now) {
+                if holdsOperations { heldEvents.append(event) } else { handle(event, now, wall) }
+            }
+        }
+    }
+
+    /// Releases the oldest held answer.
+    func releaseOne(_ now: Instant, _ wall: WallTime) {
+        guard !heldEvents.isEmpty else { return }
+        handle(heldEvents.removeFirst(), now, wall)
+    }
+
+    private func answer(_ action: IKEAction, _ now: Instant) -> IKEEvent? {
+        switch action {
+        case .send(let bytes, let path):
+            outbox.append(Packet(bytes: bytes, path: path, sender: name))
+        case .sendKeepalive(let path): keepalives.append(path)
+        case .generateKeyExchange(let id, let method): return generate(id, method)
+        case .computeSharedSecret(let id, let handle, _, let peerPublic):
+            guard let key = keys.removeValue(forKey: handle) else { return .sharedSecretComputed(id, nil) }
+            return .sharedSecretComputed(id, try? crypto.sharedSecret(key, peerValue: peerPublic))
+        case .discardKeyExchange(let handle): keys[handle] = nil
+        case .sign(let id, let request): return sign(id, request)
+        case .provePreSharedKey(let id, let request):
+            return .preSharedKeyProof(id, mac(request))
+        case .verifyPreSharedKey(let id, let request, let claimed):
+            return .preSharedKeyVerified(id, mac(request).map { constantTimeEqual($0, claimed) } ?? false)
+        case .verifyPeer(let id, let request): return .peerVerified(id, verify(request))
+        case .authorize(let id, let request):
+            authorizations.append(request)
+            return .authorized(id, authorizer(request))
+        case .installChild(_, let parameters, let sendNow):
+            installed[parameters.inboundSPI] = Installed(parameters: parameters, sends: sendNow)
+        case .activateOutbound(let spi): installed[spi]?.sends = true
+        case .deactivateOutbound(let spi): installed[spi]?.sends = false
+        case .removeChild(let spi): installed[spi] = nil
+        case .updatePath(let spi, let path, let encapsulated):
+            installed[spi]?.parameters.path = path
+            installed[spi]?.parameters.udpEncapsulation = encapsulated
+        case .queryActivity(let id, _):
+            return answersActivity ? .activity(id, lastInbound: lastInboundTraffic) : nil
+        case .report(let report): reports.append(report)
+        }
+        return nil
+    }
+
+    private func generate(_ id: OperationID, _ method: KeyExchangeMethod) -> IKEEvent {
+        guard let key = try? crypto.generateKeyExchange(method) else {
+            return .keyExchangeGenerated(id, handle: nil, publicValue: [])
+        }
+        lastHandle += 1
+        let handle = KeyExchangeHandle(rawValue: lastHandle)
+        keys[handle] = key
+        return .keyExchangeGenerated(id, handle: handle, publicValue: key.publicValue)
+    }
+
+    private func mac(_ request: PreSharedKeyRequest) -> [UInt8]? {
+        guard let secret = preSharedKeys[request.key.name] else { return nil }
+        return try? crypto.sharedKeyAuthentication(request.prf, secret: secret, octets: request.octets)
+    }
+
+    /// The oracle: a simulated key has the name of its identity.
+    private func sign(_ id: OperationID, _ request: SignRequest) -> IKEEvent {
+        let key = SimulatedCryptoProvider.signingKey(identity: Array(request.key.name.utf8))
+        let signed = try? crypto.sign(request.octets, key: key, peerHashes: request.peerHashes, policy: request.policy)
+        return .signed(
+            id,
+            signed.map {
+                AuthenticationPayload(method: AuthenticationMethod(rawValue: $0.method.rawValue), data: $0.data)
+            }
+        )
+    }
+
+    /// The verifier: a certificate is the simulated public key of the identity it names, maybe with padding.
+    private func verify(_ request: PeerVerificationRequest) -> PeerVerification {
+        guard let leaf = request.certificates.first else { return .refused(reason: "no certificate") }
+        let expected = SimulatedCryptoProvider.publicKey(Array(request.identity.description.utf8))
+        guard leaf == expected else { return .refused(reason: "the certificate has another name") }
+        let method = AuthMethod(rawValue: request.method.rawValue)
+        guard let key = try? crypto.verificationKey(spkiDER: leaf),
+            (try? crypto.verify(
+                SignatureAuthentication(method: method, data: request.authentication),
+                octets: request.octets,
+                key: key,
+                policy: request.policy
+            )) != nil
+        else { return .refused(reason: "the signature is wrong") }
+        return .accepted(VerifiedPeer(leaf: leaf, attributes: ["subject": request.identity.description]))
+    }
+}
