@@ -122,7 +122,6 @@ var targets: [Target] = [
     tests("AgentTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime", "Agent"]),
     tests("SimulationTests", control + ["ESP", "Simulation"]),
     tests("ArchitectureTests", floor1 + ["ConfigFile"]),
-    tests("InteropTests", []),
 ]
 
 // A room appears when its first real file does.

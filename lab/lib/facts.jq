@@ -1,6 +1,6 @@
 # What `culvert status --json` says of a gateway or an agent, as the NAME=VALUE lines of peers/strongswan facts.
 def tunnels: [(.tunnels // [])[] | if has("tunnel") then .tunnel // empty else . end];
-def children: [tunnels[].children[]? | select(.phase != "deleting" and .phase != "closed")];
+def children: [tunnels[].children[]? | select(.phase == "installed" or .phase == "rekeying")];
 def total(path): [children[].counters | path // 0] | add // 0;
 (tunnels | last) as $ike | (children | last) as $child |
 "ike=\($ike.phase // "")",
@@ -13,7 +13,8 @@ def total(path): [children[].counters | path // 0] | add // 0;
 "rts=\(($child.remoteSelectors // []) | join(" "))",
 "vip=\(($ike.addresses // []) | join(" "))",
 "dns=\(($ike.dnsServers // []) | join(" "))",
-"ike_count=\(tunnels | length)",
+"ike_count=\([tunnels[] | select(.phase == "established")] | length)",
+"half_open=\(.halfOpen // 0)",
 "child_count=\(children | length)",
 "spi_in=\($child.inboundSPI // "")",
 "spi_out=\($child.outboundSPI // "")",

@@ -78,7 +78,10 @@ ping_through() { # [TARGET] [COUNT]
   say "ok: $count pings to $target through ESP"
 }
 # no_sa SIDE: nothing is left there
-no_sa() { [ "$(fact "$1" ike_count)" = 0 ] && [ "$(fact "$1" child_count)" = 0 ]; }
+no_sa() {
+  local facts; facts=$(on "$1" facts)
+  grep -qx ike_count=0 <<< "$facts" && grep -qx child_count=0 <<< "$facts" && ! grep -qE '^half_open=[1-9]' <<< "$facts"
+}
 # nothing_left SIDE: no IKE SA, no child, no address, no route of a tunnel
 nothing_left() { expect_soon "${2:-5}" "nothing left on ${kind[$1]}" no_sa "$1"; }
 
@@ -92,6 +95,30 @@ lossless() {
   local got; got=$(sed -n 's/.* \([0-9]*\) received.*/\1/p' "$W/load.out")
   [ "$got" = "$count" ] || fail "$got of $count pings came back during: $*"
   say "ok: $count of $count pings during: $*"
+}
+
+# watch_esp: records the number of every ESP packet that passes gw. accounted MINIMUM: in each direction the numbers of
+# every SPI run from 1 without a gap or a double, so what was numbered on old and new SPIs together is what arrived.
+watch_esp() {
+  ip netns exec "$P-gw" tcpdump -lnni wan 'udp port 4500 or ip proto 50 or ip6 proto 50' > "$W/esp.out" 2> "$W/tcpdump.log" &
+  watcher=$!
+  wait_until 5 grep -q listening "$W/tcpdump.log" || fail "tcpdump did not start"
+}
+accounted() {
+  sleep 1; kill -TERM "$watcher" 2>/dev/null || true; wait "$watcher" || true
+  grep -q '^0 packets dropped by kernel' "$W/tcpdump.log" || fail "the capture is not whole"
+  perl -ne '
+    next unless / IP6? (\S+) > .*ESP\(spi=0x([0-9a-f]+),seq=0x([0-9a-f]+)\)/;
+    my ($side, $key, $n) = ($1, "$1 $2", hex $3);
+    print "number $n twice on $key\n" if $seen{$key}{$n}++;
+    $count{$key}++; $total{$side}++; $top{$key} = $n if $n > ($top{$key} // 0);
+    END {
+      $top{$_} == $count{$_} or print "numbers to $top{$_} but $count{$_} packets on $_\n" for sort keys %count;
+      $total{$_} >= '"$1"' or print "only $total{$_} packets from $_\n" for sort keys %total;
+      print scalar(keys %total), " senders\n" if keys %total != 2;
+    }' "$W/esp.out" > "$W/account.out"
+  [ ! -s "$W/account.out" ] || fail "$(head -3 "$W/account.out" | tr '\n' ';')"
+  say "ok: every number on old and new SPIs is accounted for"
 }
 
 # Machines for scenarios of Culvert alone: a namespace with a /run, a /var/lib and an /etc/resolv.conf of its own.

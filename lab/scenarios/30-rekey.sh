@@ -18,9 +18,11 @@ several() { # TIMES PAUSE COMMAND...
 by_hand() { # A B WHO child|ike KEYS: WHO rekeys four times
   local a=$1 b=$2 who=$3 what=$4 before; shift 4
   pair "$a" "$b" auth=psk "$@"
+  watch_esp
   call
   before=$(spis)
   lossless 1000 0.01 several 4 2 on "$who" rekey "$what"
+  accounted 1000
   [ "$what" = ike ] || [ "$(spis)" != "$before" ] || fail "the SPIs are the old ones"
   settle
   ping_through

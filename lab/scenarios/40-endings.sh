@@ -30,6 +30,6 @@ for pair in 'sc strongswan culvert' 'cs culvert strongswan'; do
   theirs=$([ $tag = sc ] && echo a || echo b) mine=$([ $tag = sc ] && echo b || echo a)
   scenario $tag-delete-theirs "strongSwan deletes the IKE SA ($a called)" delete "$a" "$b" "$theirs"
   scenario $tag-delete-ours "Culvert deletes the IKE SA ($a called)" delete "$a" "$b" "$mine"
-  scenario $tag-dead-peer "strongSwan is killed, Culvert's liveness check notices ($a called)" dead_peer "$a" "$b" "$theirs" "$mine:dpd=2"
+  scenario $tag-dead-peer "strongSwan is killed, Culvert's liveness check notices ($a called)" dead_peer "$a" "$b" "$theirs" "$mine:dpd=2" "$mine:giveup=10"
 done
 scenario sc-stop "a gateway that is stopped says goodbye" daemon_stop
