@@ -75,7 +75,7 @@ enum Bans {
         return [
             Ban("Task {", floors: 1...4, instead: pure), Ban("Task . detached", floors: 1...6, instead: pure),
             Ban("Task . sleep", floors: 1...6, instead: "deadlines come from the shard's heap"),
-            Ban("actor", floors: 1...4, instead: pure), Ban("DispatchQueue", floors: 1...6, instead: pure),
+            Ban("actor ^", floors: 1...4, instead: pure), Ban("DispatchQueue", floors: 1...6, instead: pure),
             Ban("pthread_create", floors: 1...4, instead: pure),
             Ban("Thread . sleep", floors: 1...6, instead: "wait on a descriptor"),
             Ban(

@@ -1,6 +1,6 @@
 /// A spelling that some floors must not contain, with what to write instead.
 struct Ban {
-    /// The tokens in order; `*` at the end of a word matches any ending.
+    /// The tokens in order; `*` at the end of a word matches any ending, `^` a word with a capital first letter.
     let pattern: [String]
     let floors: ClosedRange<Int>
     let instead: String
@@ -23,7 +23,9 @@ struct Ban {
         guard index + pattern.count <= tokens.count else { return false }
         for (offset, wanted) in pattern.enumerated() {
             let text = tokens[index + offset].text
-            if wanted.hasSuffix("*"), wanted.count > 1 {
+            if wanted == "^" {
+                guard text.first?.isUppercase ?? false else { return false }
+            } else if wanted.hasSuffix("*"), wanted.count > 1 {
                 guard text.hasPrefix(wanted.dropLast()) else { return false }
             } else if text != wanted {
                 return false
