@@ -89,6 +89,20 @@ struct NodeConverter {
         return ConfigNode(.list(elements), at: place)
     }
 
+    /// nil when the key was refused, which is reported.
+    private mutating func keyText(_ key: Node, _ place: SourcePlace, _ depth: Int) -> String? {
+        guard case .scalar = key else {
+            diagnostics.report(.wrongKind, at: place, "a key must be text, not a list or a map")
+            return nil
+        }
+        guard let node = convert(key, depth: depth + 1) else { return nil }
+        guard let name = node.text else {
+            diagnostics.report(.wrongKind, at: place, "a key must be text, not \(node.kindName)")
+            return nil
+        }
+        return name
+    }
+
     private mutating func convert(_ mapping: Node.Mapping, _ place: SourcePlace, _ depth: Int) -> ConfigNode? {
         guard mapping.tag.description.isEmpty else {
             refuseTag(mapping.tag, place)
@@ -98,11 +112,7 @@ struct NodeConverter {
         var seen: [String: SourcePlace] = [:]
         for (key, value) in mapping {
             let keyPlace = self.place(key.mark)
-            guard let keyNode = convert(key, depth: depth + 1) else { continue }
-            guard let name = keyNode.text else {
-                diagnostics.report(.wrongKind, at: keyPlace, "a key must be text, not \(keyNode.kindName)")
-                continue
-            }
+            guard let name = keyText(key, keyPlace, depth) else { continue }
             guard name != "<<" else {
                 diagnostics.report(
                     .refusedYAML,

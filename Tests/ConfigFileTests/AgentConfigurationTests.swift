@@ -1,0 +1,105 @@
+import ConfigFile
+import IPsecTypes
+import Testing
+
+private func decode(_ text: String) throws -> AgentConfiguration {
+    try AgentConfiguration.decode(Array(text.utf8), file: "/etc/culvert/agent.yaml")
+}
+
+private func codes(_ text: String) -> [ErrorCode] {
+    do throws(ConfigProblems) {
+        _ = try AgentConfiguration.decode(Array(text.utf8), file: "agent.yaml")
+        return []
+    } catch {
+        return error.problems.map(\.code)
+    }
+}
+
+@Test func connectionsByProfileCertificateAndSecretAreRead() throws {
+    let agent = try decode(
+        """
+        connections:
+          - {name: a, profile: runner1.culvert}
+          - name: b
+            gateway: vpn.example.com
+            certificate: b.crt
+            key: b.key
+            authorities: /ca.crt
+            ca_sha256: 00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:aa:bb:cc:dd:ee:ff
+            remote: [10.20.0.0/16]
+          - {name: c, gateway: 192.0.2.1, psk_file: c.psk, id: branch.example.com, ike: aes256gcm-x25519, autostart: false}
+        """
+    )
+    #expect(agent.connections.map(\.name) == ["a", "b", "c"])
+    #expect(agent.connections[0].credentials == .profile(path: "/etc/culvert/runner1.culvert"))
+    #expect(
+        agent.connections[1].credentials
+            == .certificate(certificate: "/etc/culvert/b.crt", key: "/etc/culvert/b.key", authorities: "/ca.crt")
+    )
+    #expect(agent.connections[1].rootPins.first?.hasPrefix("00112233") == true)
+    #expect(agent.connections[1].remote.map(\.description) == ["10.20.0.0/16"])
+    #expect(agent.connections[2].credentials == .presharedKey(path: "/etc/culvert/c.psk"))
+    #expect(agent.connections[2].id == "branch.example.com")
+    #expect(!agent.connections[2].autostart)
+    #expect(agent.connections[2].ikeProposals?.first?.description == "aes256gcm-prfsha384-prfsha256-x25519")
+}
+
+@Test func aConnectionNeedsExactlyOneWayToProveItself() {
+    #expect(codes("connections: [{name: a, gateway: g.example}]\n") == [.missingKey])
+    #expect(codes("connections: [{name: a, gateway: g.example, profile: p, psk_file: q}]\n") == [.missingKey])
+    #expect(codes("connections: [{name: a, gateway: g.example, certificate: c}]\n") == [.missingKey])
+    #expect(codes("connections: [{name: a, psk_file: q, id: x}]\n") == [.missingKey])
+    #expect(codes("connections: [{name: a, gateway: g.example, psk_file: q}]\n") == [.missingKey])
+    #expect(codes("connections: [{name: a, profile: p}, {name: a, profile: q}]\n") == [.duplicateName])
+    #expect(codes("connections: [{name: a, profile: p, gatway: x}]\n") == [.unknownKey])
+    #expect(codes("connections: {name: a}\n") == [.wrongKind])
+}
+
+private let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+private let keyPEM = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
+
+@Test func aProfileReadsBackAsItWasWritten() throws {
+    let profile = AgentProfile(
+        name: "runner1",
+        gateway: "vpn.example.com",
+        port: 4500,
+        gatewayID: "gw",
+        rootPins: [
+            String(repeating: "ab", count: 32)
+        ],
+        certificate: pem,
+        key: keyPEM,
+        authorities: pem
+    )
+    let read = try AgentProfile.decode(Array(profile.text.utf8), file: "runner1.culvert")
+    #expect(read == profile)
+    #expect(read.connection(profilePath: "/p").gateway == "vpn.example.com")
+    let plain = AgentProfile(
+        name: "a",
+        gateway: "2001:db8::1",
+        certificate: pem,
+        key: keyPEM,
+        authorities: pem
+    )
+    #expect(try AgentProfile.decode(Array(plain.text.utf8), file: "p") == plain)
+}
+
+@Test func aDamagedProfileIsRefusedWithoutShowingItsKey() {
+    let profile = AgentProfile(
+        name: "runner1",
+        gateway: "vpn.example.com",
+        certificate: pem,
+        key: "c2VjcmV0",
+        authorities: pem
+    )
+    #expect(!"\(profile)".contains("c2VjcmV0"))
+    #expect(!String(reflecting: profile).contains("c2VjcmV0"))
+    do throws(ConfigProblems) {
+        _ = try AgentProfile.decode(Array(profile.text.utf8), file: "p")
+        Issue.record("accepted")
+    } catch {
+        #expect(error.problems.map(\.code) == [.badProfile])
+        #expect(!error.description.contains("c2VjcmV0"))
+    }
+    #expect(throws: ConfigProblems.self) { try AgentProfile.decode(Array("version: 2\n".utf8), file: "p") }
+}

@@ -1,0 +1,54 @@
+import IPsecTypes
+import Testing
+
+private func ikeError(_ text: String) -> ProposalNameError? {
+    do throws(ProposalNameError) {
+        _ = try IKEProposalSpecification(text)
+        return nil
+    } catch {
+        return error
+    }
+}
+
+@Test func proposalsReadAndShowInTheSameForm() throws {
+    for text in [
+        "aes256gcm-prfsha384-x25519", "chacha20poly1305-aes128gcm-prfsha256-prfsha512-ecp384-modp4096",
+        "aes256cbc-aes128cbc-sha256-sha512-prfsha256-modp2048", "aes192gcm-prfsha256-modp8192-modp6144",
+    ] { #expect(try IKEProposalSpecification(text).description == text) }
+    for text in [
+        "aes256gcm", "aes256gcm-x25519-noesn", "aes256gcm-esn", "aes128cbc-sha384-ecp521", "aes256gcm-noesn-esn",
+    ] {
+        #expect(try ESPProposalSpecification(text).description == text)
+    }
+}
+
+@Test func prfAndSequenceNumbersHaveDefaults() throws {
+    #expect(try IKEProposalSpecification("aes256gcm-x25519").prfs == [.hmacSHA384, .hmacSHA256])
+    #expect(try IKEProposalSpecification("aes256cbc-sha512-x25519").prfs == [.hmacSHA512])
+    #expect(try ESPProposalSpecification("aes256gcm").extendedSequenceNumbers == [true, false])
+    #expect(try ESPProposalSpecification("aes256gcm-noesn").extendedSequenceNumbers == [false])
+    #expect(try ESPProposalSpecification("AES256GCM16").ciphers == [CipherChoice(.aesGCM16, keyBits: 256)])
+}
+
+@Test func everyWeakAlgorithmIsRefusedWithAReason() {
+    for word in [
+        "des", "3des", "blowfish128", "rc4", "null", "md5", "sha1", "modp768", "modp1024", "modp1536", "ecp192",
+        "aes128gcm8", "modp2048s256", "prfsha1",
+    ] {
+        let error = ikeError("aes256gcm-prfsha256-x25519-\(word)")
+        #expect(error?.code == .weakAlgorithm, "\(word)")
+        #expect(error?.message.hasPrefix("\(word) is refused: ") == true)
+    }
+    #expect(ikeError("aes256gcm-x448")?.code == .unknownAlgorithm)
+    #expect(ikeError("aes256gcm-x25519-mlkem768")?.message.contains("not part of this version") == true)
+    #expect(ikeError("aes256gmc-x25519")?.nearest == "aes256gcm")
+}
+
+@Test func combinationsThatMakeNoSenseAreRefused() {
+    for text in [
+        "", "-", "aes256gcm", "x25519", "aes256gcm--x25519", "aes256gcm-aes256cbc-sha256-x25519",
+        "aes256gcm-sha256-x25519", "aes256cbc-x25519", "aes256gcm-x25519-esn",
+    ] { #expect(ikeError(text) != nil, "\(text)") }
+    #expect(throws: ProposalNameError.self) { try ESPProposalSpecification("aes256gcm-prfsha256") }
+    #expect(ikeError([String](repeating: "x25519", count: 50).joined(separator: "-"))?.code == .outOfRange)
+}
