@@ -96,7 +96,7 @@ var targets: [Target] = [
         ]),
     tool(
         "culvert-load",
-        control + ["CLinux", "ESP", "PKI", "PacketIO", "Netlink", "Dataplane", "Runtime", arguments]),
+        control + ["CLinux", "PKI", "CertificateAuthority", "PacketIO", "Dataplane", "Runtime", arguments]),
     // Tests, one folder a target
     tests("IPsecTypesTests", floor1),
     tests("IKEMessageTests", floor1 + ["IKEMessage"]),
