@@ -64,6 +64,7 @@ final class Node {
             )
         )
     }
+    var status: IKESAStatus? { endpoint.statuses().first }
     private var lastHandle: UInt64 = 0
 
     init(_ name: String, _ configuration: IKEConfiguration, seed: UInt64, crypto: any CryptoProvider) {

@@ -106,6 +106,8 @@ extension Engine {
         sa.timers[.forget] = now + sa.connection.timing.giveUp * 2
         current[sa.id] = successor.localSPI
         startTimers(successor, successor.connection.timing)
+        // Not from here: the successor may be in the middle of a request.
+        successor.timers[.task] = now
         touch(sa)
         touch(successor)
         report(.ikeRekeyed(status(of: successor)))
