@@ -31,6 +31,14 @@ let package = Package(
         .target(name: "FuzzSupport", path: "Support", swiftSettings: [.swiftLanguageMode(.v6)]),
         room("IPsecTypes"),
         room("IKEMessage", ["IPsecTypes"]),
+        .target(
+            name: "CLibcrypto",
+            path: "Rooms/CLibcrypto",
+            linkerSettings: [.linkedLibrary("crypto")]
+        ),
+        room("ESP", ["IPsecTypes", "CLibcrypto"]),
+        fuzzer("esp-inner", ["IPsecTypes", "ESP"]),
+        fuzzer("esp-datagram", ["IPsecTypes", "ESP"]),
         fuzzer("ike-message", ["IPsecTypes", "IKEMessage"]),
         fuzzer("ike-decrypted", ["IPsecTypes", "IKEMessage"]),
     ]

@@ -305,3 +305,71 @@ private let request6 = ipPacket("fd00:99::7", "2001:db8:20::3")
     let drops = gateway.allDrops
     #expect(drops == [.dummy: 1, .notIP: 4])
 }
+
+@Test func anyDatagramIsCountedOnceAndCostsNothing() throws {
+    var generator = SeededGenerator(seed: 21)
+    let child = ChildPair()
+    var agent = try Bench()
+    var gateway = try Bench()
+    try agent.install(child.agent)
+    try gateway.install(child.gateway)
+    let spi = [0x20, 0, 0, 1] as [UInt8]
+    var sent: UInt64 = 0
+    var good: UInt64 = 0
+    for _ in 0..<200 {
+        var datagrams: [Wire] = []
+        for _ in 0..<50 {
+            var bytes = (0..<Int.random(in: 0...90, using: &generator)).map { _ in
+                UInt8.random(in: 0...255, using: &generator)
+            }
+            switch Int.random(in: 0..<4, using: &generator) {
+            case 0: bytes = spi + bytes
+            case 1: bytes = [0, 0, 0, 0] + bytes
+            case 2:
+                let wire = agent.fromTUN([request4])[0]
+                bytes = wire.bytes
+                bytes[Int.random(in: 0..<bytes.count, using: &generator)] ^= 1
+            default: break
+            }
+            datagrams.append(Wire(bytes))
+        }
+        let role: SocketRole = [.nat, .ike, .rawESP][Int.random(in: 0..<3, using: &generator)]
+        good += UInt64(gateway.fromNetwork(datagrams, on: role).count)
+        sent += 50
+        _ = gateway.items()
+    }
+    #expect(good == 0)
+    let messages = gateway.counters.read(WorkerCounterPlace.ikeReceived)
+    let keepalives = gateway.counters.read(WorkerCounterPlace.keepalivesReceived)
+    let drops = gateway.allDrops.values.reduce(0, +)
+    #expect(messages + keepalives + drops == sent)
+    let arrived = gateway.fromNetwork(agent.fromTUN([request4]))
+    #expect(arrived == [request4])
+}
+
+@Test func anyPacketFromTheTUNIsSealedAnsweredOrCounted() throws {
+    var generator = SeededGenerator(seed: 22)
+    var tunnel = try tunnel()
+    var sealed = 0
+    var sent = 0
+    for _ in 0..<200 {
+        var packets: [[UInt8]] = []
+        for _ in 0..<50 {
+            var bytes = Bool.random(using: &generator) ? request4 : request6
+            for _ in 0..<Int.random(in: 0...2, using: &generator) {
+                let place = Int.random(in: 0..<bytes.count, using: &generator)
+                bytes[place] = UInt8.random(in: 0...255, using: &generator)
+            }
+            packets.append(bytes)
+        }
+        let wire = tunnel.agent.fromTUN(packets)
+        sealed += wire.count
+        sent += packets.count
+        // The far end has the same selectors, so it takes all of them.
+        let arrived = tunnel.gateway.fromNetwork(wire)
+        #expect(arrived.count == wire.count)
+    }
+    let drops = tunnel.agent.allDrops.values.reduce(0, +)
+    #expect(UInt64(sealed) + drops == UInt64(sent))
+    #expect(sealed > 1000)
+}

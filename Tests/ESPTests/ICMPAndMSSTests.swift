@@ -28,7 +28,7 @@ private func answer(_ error: ICMPError, to bytes: [UInt8]) throws -> [UInt8]? {
     )
     let bytes = try #require(try answer(.tooBig(mtu: 1380), to: original))
     #expect(bytes.count == 576)
-    #expect(Array(bytes[0..<10]) == [0x45, 0xC0, 0x02, 0x40, 0, 0, 0, 0, 64, 1])
+    #expect(Array(bytes[0..<10]) == [0x45, 0xC0, 0x02, 0x40, 0, 0, 0x40, 0, 64, 1])
     #expect(reference(Array(bytes[0..<20])) == 0)
     #expect(Array(bytes[12..<16]) == to4.bytes && Array(bytes[16..<20]) == from4.bytes)
     #expect(Array(bytes[20..<22]) == [3, 4])

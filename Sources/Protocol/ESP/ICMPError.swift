@@ -35,7 +35,8 @@ public enum ICMPError: Hashable, Sendable {
         // RFC 1812 §4.3.2.5: precedence 6, internetwork control.
         target.set16(0x45C0, at: 0)
         target.set16(UInt16(total), at: 2)
-        target.set32(0x0000_0000, at: 4)
+        // An atomic datagram (RFC 6864 §4.1): DF, so that the identification need not be unique.
+        target.set32(0x0000_4000, at: 4)
         target.set16(0x4001, at: 8)
         target.set16(0, at: 10)
         target.set32(from, at: 12)

@@ -1,4 +1,5 @@
 import ESP
+import Glibc
 import IPsecTypes
 import PacketIO
 
@@ -22,31 +23,64 @@ struct WorkerSockets: Sendable {
     private(set) var sockets: [Socket] = []
     private(set) var places: [SocketPlace] = []
 
-    /// Opens all sockets of a configuration. `ports` are those that an earlier worker was given where 0 was asked for.
+    /// Opens all sockets of a configuration. Where port 0 was asked for, all addresses and workers get the same port if
+    /// that is possible. A system without IPv6 is no reason to fail as long as "all of IPv6" was only one of the wishes.
     init(_ configuration: DataplaneConfiguration, sharing first: WorkerSockets?) throws(IOFailure) {
-        let policy = configuration.outerDontFragment
         for address in configuration.listenAddresses {
-            for role in [SocketRole.ike, .nat] {
-                let asked = role == .ike ? configuration.ikePort : configuration.natPort
-                let port = asked != 0 ? asked : first?.port(role, address) ?? 0
-                var options = UDPSocketOptions()
-                options.receiveBufferBytes = configuration.socketBufferBytes
-                options.sendBufferBytes = configuration.socketBufferBytes
-                options.sharesPort = configuration.workers > 1
-                options.pathMTUDiscovery = Self.discovery(policy, address.family)
-                let socket = try UDPSocket(bind: Endpoint(address, port: port), options: options)
-                sockets.append(.udp(socket))
-                places.append(SocketPlace(role: role, address: address, port: socket.port))
+            do throws(IOFailure) {
+                try open(address, configuration, sharing: first)
+            } catch {
+                guard error.code == EAFNOSUPPORT, address == .unspecified(.v6), configuration.listenAddresses.count > 1
+                else { throw error }
             }
-            guard configuration.rawESP else { continue }
-            let socket = try RawESPSocket(
-                bind: address,
-                receiveBufferBytes: configuration.socketBufferBytes,
-                sendBufferBytes: configuration.socketBufferBytes,
-                pathMTUDiscovery: Self.discovery(policy, address.family)
-            )
-            sockets.append(.raw(socket))
-            places.append(SocketPlace(role: .rawESP, address: address, port: 0))
+        }
+    }
+
+    private mutating func open(
+        _ address: IPAddress,
+        _ configuration: DataplaneConfiguration,
+        sharing first: WorkerSockets?
+    ) throws(IOFailure) {
+        let discovery = Self.discovery(configuration.outerDontFragment, address.family)
+        var options = UDPSocketOptions()
+        options.receiveBufferBytes = configuration.socketBufferBytes
+        options.sendBufferBytes = configuration.socketBufferBytes
+        options.sharesPort = configuration.workers > 1
+        options.pathMTUDiscovery = discovery
+        for role in [SocketRole.ike, .nat] {
+            let asked = role == .ike ? configuration.ikePort : configuration.natPort
+            let socket: UDPSocket
+            if asked != 0 {
+                socket = try UDPSocket(bind: Endpoint(address, port: asked), options: options)
+            } else {
+                let wish = first?.port(role, address) ?? places.first { $0.role == role }?.port ?? 0
+                socket = try Self.bind(address, preferring: wish, mustHave: first != nil, options)
+            }
+            sockets.append(.udp(socket))
+            places.append(SocketPlace(role: role, address: address, port: socket.port))
+        }
+        guard configuration.rawESP else { return }
+        let socket = try RawESPSocket(
+            bind: address,
+            receiveBufferBytes: configuration.socketBufferBytes,
+            sendBufferBytes: configuration.socketBufferBytes,
+            pathMTUDiscovery: discovery
+        )
+        sockets.append(.raw(socket))
+        places.append(SocketPlace(role: .rawESP, address: address, port: 0))
+    }
+
+    private static func bind(
+        _ address: IPAddress,
+        preferring port: UInt16,
+        mustHave: Bool,
+        _ options: UDPSocketOptions
+    ) throws(IOFailure) -> UDPSocket {
+        do throws(IOFailure) {
+            return try UDPSocket(bind: Endpoint(address, port: port), options: options)
+        } catch {
+            guard port != 0, !mustHave, error.code == EADDRINUSE else { throw error }
+            return try UDPSocket(bind: Endpoint(address, port: 0), options: options)
         }
     }
 

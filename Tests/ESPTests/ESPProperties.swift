@@ -1,0 +1,117 @@
+import ESP
+import IPsecTypes
+
+/// What must hold for any bytes; used by the fuzzers and by the tests that replay their corpora.
+enum ESPProperties {
+    private static let guardByte: UInt8 = 0xA5
+    private static let room = 256
+
+    /// An inner packet: what is read stays within it, changes stay within it, an ICMP answer is a packet, and what is sealed
+    /// opens to the same bytes.
+    static func violation(inner: [UInt8]) -> String? {
+        withGuardedMemory(inner) { memory in
+            let bytes = PacketBytes(memory + room, count: inner.count)
+            guard let packet = try? IPPacket.parse(bytes) else { return nil }
+            if packet.totalLength > inner.count { return "longer than its bytes" }
+            if packet.transportOffset > packet.totalLength { return "transport header outside the packet" }
+            if packet.isLaterFragment, packet.sourcePort != .hidden { return "a later fragment shows ports" }
+            if let problem = answers(packet, bytes) { return problem }
+            let length = packet.totalLength
+            MSSClamp.apply(to: bytes, packet, mtu: 1280)
+            for mark in ECN.allCases { mark.store(in: bytes) }
+            guard let again = try? IPPacket.parse(bytes), again.source == packet.source, again.totalLength == length,
+                again.destinationPort == packet.destinationPort
+            else { return "changes to ECN or MSS changed more" }
+            return sealAndOpen(bytes, packet)
+        }
+    }
+
+    /// A datagram: opening it neither traps nor finds it authentic, and touches nothing outside.
+    static func violation(datagram: [UInt8]) -> String? {
+        withGuardedMemory(datagram) { memory in
+            for suite in suites {
+                guard var inbound = try? InboundSA(spi: SPI(300), suite: suite, keys: keys(suite), replayWindow: 64)
+                else {
+                    return "no SA"
+                }
+                if (try? inbound.open(PacketBytes(memory + room, count: datagram.count))) != nil {
+                    return "authentic under \(suite)"
+                }
+                if inbound.highestSequence != 0 { return "an unauthentic packet moved the window" }
+            }
+            return nil
+        }
+    }
+
+    private static let suites = [
+        ESPSuite(encryption: .aesGCM16, keyBits: 256),
+        ESPSuite(encryption: .chaCha20Poly1305, keyBits: 256, extendedSequenceNumbers: false),
+        ESPSuite(encryption: .aesCBC, keyBits: 128, integrity: .hmacSHA256_128),
+    ]
+
+    private static func keys(_ suite: ESPSuite) -> ESPKeys {
+        let fill = { (count: Int) in SecretBytes([UInt8](repeating: 0x5C, count: count)) }
+        return ESPKeys(
+            encryption: fill(suite.keyBits / 8),
+            salt: fill(suite.encryption.saltLength),
+            integrity: fill(suite.integrity.keyLength ?? 0)
+        )
+    }
+
+    private static func answers(_ packet: IPPacket, _ bytes: PacketBytes) -> String? {
+        let target = UnsafeMutableRawPointer.allocate(byteCount: 1500, alignment: 16)
+        defer { target.deallocate() }
+        for error in [ICMPError.tooBig(mtu: 1380), .prohibited] {
+            guard let length = error.write(about: packet, bytes, to: PacketBytes(target, count: 1500)) else { continue }
+            let written = PacketBytes(target, count: length)
+            guard let answer = try? IPPacket.parse(written), answer.totalLength == length, answer.isICMPError,
+                answer.destination == packet.source
+            else { return "an ICMP answer that is none" }
+            if let quote = written.slice(answer.transportOffset + 8, count: length - answer.transportOffset - 8),
+                let quoted = IPPacket.parseQuote(quote), quoted.source != packet.source
+            {
+                return "an ICMP answer about another packet"
+            }
+        }
+        return nil
+    }
+
+    private static func sealAndOpen(_ bytes: PacketBytes, _ packet: IPPacket) -> String? {
+        let before = Array(bytes.buffer.prefix(packet.totalLength))
+        let nextHeader: UInt8 = packet.family == .v4 ? 4 : 41
+        let frame = UnsafeMutableRawPointer.allocate(byteCount: packet.totalLength + 2 * room, alignment: 16)
+        defer { frame.deallocate() }
+        let whole = PacketBytes(frame, count: packet.totalLength + 2 * room)
+        for suite in suites {
+            whole.copy(packet.totalLength, of: bytes, from: 0, to: room)
+            guard
+                var outbound = try? OutboundSA(spi: SPI(300), suite: suite, keys: keys(suite), ivEpoch: 1),
+                var inbound = try? InboundSA(spi: SPI(300), suite: suite, keys: keys(suite), replayWindow: 64),
+                let sealed = try? outbound.seal(whole, at: room, length: packet.totalLength, nextHeader: nextHeader),
+                let wire = whole.slice(sealed.offset, count: sealed.length),
+                let opened = try? inbound.open(wire), opened.nextHeader == nextHeader,
+                let inner = wire.slice(opened.offset, count: opened.length)
+            else { return "not carried under \(suite)" }
+            if Array(inner.buffer) != before { return "changed under \(suite)" }
+        }
+        return nil
+    }
+
+    /// Lends memory with `content` in the middle, and checks that nothing around it was written.
+    private static func withGuardedMemory(
+        _ content: [UInt8],
+        _ body: (UnsafeMutableRawPointer) -> String?
+    ) -> String? {
+        let count = content.count + 2 * room
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: count, alignment: 16)
+        defer { memory.deallocate() }
+        memory.initializeMemory(as: UInt8.self, repeating: guardByte)
+        memory[room..<(room + content.count)].copyBytes(from: content)
+        guard let base = memory.baseAddress else { return nil }
+        if let problem = body(base) { return problem }
+        let isWhole =
+            memory[..<room].allSatisfy { $0 == guardByte }
+            && memory[(room + content.count)...].allSatisfy { $0 == guardByte }
+        return isWhole ? nil : "wrote outside the packet"
+    }
+}
