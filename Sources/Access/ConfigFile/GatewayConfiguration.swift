@@ -229,7 +229,7 @@ public struct GatewayFileSettings: Hashable, Sendable {
     /// The control socket.
     public var control: String
     /// The embedded CA's records, which the gateway reads revocations from.
-    public var caDatabase: String { "\(ca)/ca.sqlite" }
+    public var caDatabase: String { AuthorityFiles(directory: ca).records }
 
     init(_ paths: StandardPaths) {
         policy = "\(paths.configuration)/policy.yaml"
