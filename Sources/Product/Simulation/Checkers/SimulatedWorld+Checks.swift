@@ -1,0 +1,117 @@
+import IKEv2
+import IPsecTypes
+
+/// What must hold at every step, and once things have settled.
+extension SimulatedWorld {
+    /// A Child SA was installed: its other half, where there is one, has the same keys, suite and selectors.
+    func checkAgreement(_ host: SimulatedHost, _ ours: ChildSAParameters) {
+        for other in hosts where other !== host {
+            guard let theirs = other.dataplane.entries[ours.outboundSPI]?.parameters,
+                theirs.outboundSPI == ours.inboundSPI
+            else { continue }
+            let pair = "\(host.name) \(ours.inboundSPI) and \(other.name) \(theirs.inboundSPI)"
+            if ours.inboundKeys.digest != theirs.outboundKeys.digest
+                || ours.outboundKeys.digest != theirs.inboundKeys.digest
+            {
+                find(.disagreement, "\(pair) have different keys")
+            }
+            if ours.suite != theirs.suite { find(.disagreement, "\(pair): \(ours.suite) and \(theirs.suite)") }
+            if ours.localSelectors != theirs.remoteSelectors || ours.remoteSelectors != theirs.localSelectors {
+                find(.disagreement, "\(pair) have different selectors")
+            }
+            if ours.udpEncapsulation != theirs.udpEncapsulation {
+                find(.disagreement, "\(pair) disagree about UDP encapsulation")
+            }
+        }
+    }
+
+    /// An IKE SA was established: with somebody who has the credentials.
+    func checkAuthenticated(_ host: SimulatedHost, _ status: IKESAStatus) {
+        for index in strangers {
+            let stranger = hosts[index]
+            guard host !== stranger, status.remoteIdentity == stranger.description.identity else { continue }
+            find(.authentication, "\(host.name) takes \(stranger.name) for \(stranger.description.identity)")
+        }
+    }
+
+    /// What is wrong with the state of an agent and its gateway, once nothing is under way; empty when all is well.
+    func disagreements(_ agent: SimulatedHost, _ gateway: SimulatedHost) -> [Finding] {
+        var found: [Finding] = []
+        func add(_ invariant: Finding.Invariant, _ text: String) {
+            found.append(Finding(invariant: invariant, at: now, detail: text))
+        }
+        let ours = agent.endpoint.statuses()
+        let theirs = gateway.endpoint.statuses().filter { $0.remoteIdentity == agent.description.identity }
+        guard ours.count == 1, theirs.count == 1, let mine = ours.first, let its = theirs.first else {
+            add(
+                ours.isEmpty || theirs.isEmpty ? .notRecovered : .notOneLive,
+                "\(agent.name) has \(ours.count) IKE SAs \(ours.map(\.phase)), the gateway \(theirs.count)"
+            )
+            return found
+        }
+        if mine.initiatorSPI != its.initiatorSPI || mine.responderSPI != its.responderSPI {
+            add(.divergence, "\(agent.name) and gateway are on different IKE SAs")
+        }
+        if mine.phase != .established || its.phase != .established {
+            add(.notRecovered, "\(agent.name) is \(mine.phase), the gateway \(its.phase)")
+        }
+        if mine.suite != its.suite { add(.disagreement, "\(agent.name): suites of the IKE SA differ") }
+        if mine.addresses != its.addresses { add(.disagreement, "\(agent.name): virtual addresses differ") }
+        compareChildren(agent, mine, its, add)
+        return found
+    }
+
+    private func compareChildren(
+        _ agent: SimulatedHost,
+        _ mine: IKESAStatus,
+        _ its: IKESAStatus,
+        _ add: (Finding.Invariant, String) -> Void
+    ) {
+        let live = mine.children.filter { $0.phase == .installed }
+        let remote = its.children.filter { $0.phase == .installed }
+        let pairs = Set(live.map { [$0.inboundSPI, $0.outboundSPI] })
+        let mirrored = Set(remote.map { [$0.outboundSPI, $0.inboundSPI] })
+        if pairs != mirrored || live.count != mine.children.count || remote.count != its.children.count {
+            add(
+                .divergence,
+                "\(agent.name) has children \(mine.children.map(\.summary)), the gateway \(its.children.map(\.summary))"
+            )
+        }
+        for wanted in agent.description.connection?.children ?? [] {
+            let count = live.filter { $0.name == wanted.name }.count
+            if count != 1 { add(count == 0 ? .notRecovered : .notOneLive, "\(agent.name): \(count) of \(wanted.name)") }
+        }
+        for child in live where agent.dataplane.entries[child.inboundSPI] == nil {
+            add(.divergence, "\(agent.name): \(child.inboundSPI) is not in the data plane")
+        }
+    }
+
+    /// What is left on a host beyond its live IKE SAs; empty when all is well.
+    func leftovers(_ host: SimulatedHost) -> [Finding] {
+        var found: [Finding] = []
+        func add(_ text: String) {
+            found.append(Finding(invariant: .leftover, at: now, detail: "\(host.name): \(text)"))
+        }
+        if host.endpoint.halfOpenCount != 0 { add("\(host.endpoint.halfOpenCount) half-open IKE SAs") }
+        let statuses = host.endpoint.statuses()
+        if statuses.contains(where: { $0.phase != .established }) { add("IKE SAs \(statuses.map(\.phase))") }
+        let known = Set(statuses.flatMap(\.children).map(\.inboundSPI))
+        let forgotten = host.dataplane.entries.keys.filter { !known.contains($0) }.sorted()
+        if !forgotten.isEmpty { add("SAs \(forgotten) in the data plane") }
+        if host.vault.count != 0 { found.append(keysLeft(host)) }
+        return found
+    }
+
+    private func keysLeft(_ host: SimulatedHost) -> Finding {
+        Finding(invariant: .privateKey, at: now, detail: "\(host.name): \(host.vault.count) private keys are left")
+    }
+
+    func report(_ found: [Finding]) {
+        for finding in found { find(finding.invariant, finding.detail) }
+    }
+}
+
+extension ChildSAStatus {
+    /// A few words for findings.
+    var summary: String { "\(name) \(phase.rawValue) \(inboundSPI)/\(outboundSPI)" }
+}

@@ -1,0 +1,161 @@
+import IKEMessage
+import IKEv2
+import IPsecTypes
+
+/// Hosts, the network between them, and a clock that jumps from event to event. The same seed gives the same run.
+public final class SimulatedWorld {
+    enum Event {
+        case arrive(SimulatedPacket)
+        case timeout(host: Int, incarnation: Int)
+        case answer(host: Int, incarnation: Int, IKEEvent)
+        case script((SimulatedWorld) -> Void)
+    }
+
+    /// The network behind the gateway.
+    public static let servers: IPPrefix = {
+        guard let prefix = IPPrefix(.v4(0x0A14_0000), length: 16) else { preconditionFailure("10.20.0.0/16") }
+        return prefix
+    }()
+
+    /// All randomness comes from it.
+    public let seed: UInt64
+    /// The virtual time.
+    public private(set) var now: Instant = .zero
+    /// Counts of what happened.
+    public var statistics = SimulationStatistics()
+    /// What should never have happened.
+    public private(set) var findings: [Finding] = []
+    /// The course of events, when ``isTracing``.
+    public private(set) var trace: [String] = []
+    /// Whether the course of events is written down.
+    public let isTracing: Bool
+
+    var random: SplitMix64
+    var network: SimulatedNetwork
+    private(set) var hosts: [SimulatedHost] = []
+    let ledger = KeyUseLedger()
+    var wire = WireChecker()
+    var traffic = TrafficLedger()
+    private var queue = EventQueue<Event>()
+    private var digestSoFar = Digest()
+    /// Whether actions of drivers may fail at the moment.
+    var faultsAreOn = false
+    /// Whether they ever could.
+    private(set) var faultsHappened = false
+    private(set) var handled = 0
+    /// Hosts without valid credentials: nobody may take them for authenticated.
+    var strangers: Set<Int> = []
+
+    /// Findings after which a run stops: one is enough, and a broken run finds thousands.
+    static let findingLimit = 20
+
+    init(seed: UInt64, conditions: LinkConditions, isTracing: Bool) {
+        self.seed = seed
+        self.isTracing = isTracing
+        random = SplitMix64(seed: seed)
+        network = SimulatedNetwork(conditions: conditions)
+    }
+
+    /// A digest of every packet so far, with its time.
+    public var digest: UInt64 { digestSoFar.value }
+
+    @discardableResult
+    func add(_ description: HostDescription) -> SimulatedHost {
+        let host = SimulatedHost(index: hosts.count, description: description, world: self, random: random.fork())
+        hosts.append(host)
+        network.attach(host.index, address: description.address, nat: description.nat)
+        return host
+    }
+
+    // MARK: Time
+
+    func schedule(_ event: Event, at time: Instant) { queue.push(event, at: max(time, now)) }
+
+    func script(after pause: Duration, _ body: @escaping (SimulatedWorld) -> Void) {
+        schedule(.script(body), at: now + pause)
+    }
+
+    /// Lets everything happen that is due up to `time`, and moves the clock there.
+    func run(until time: Instant) {
+        while let next = queue.next, next <= time, findings.count < Self.findingLimit { step() }
+        now = max(now, time)
+    }
+
+    func run(for duration: Duration) { run(until: now + duration) }
+
+    /// Whether anything is going to happen.
+    var isIdle: Bool { queue.next == nil }
+
+    func step() {
+        guard let (at, event) = queue.pop() else { return }
+        now = at
+        handled += 1
+        switch event {
+        case .arrive(let packet):
+            guard let (host, packet) = network.arrive(packet, now: now) else { return }
+            digestSoFar.add(UInt64(bitPattern: now.nanoseconds) ^ UInt64(host))
+            hosts[host].receive(packet)
+        case .timeout(let host, let incarnation):
+            guard hosts[host].incarnation == incarnation else { return }
+            hosts[host].wake()
+        case .answer(let host, let incarnation, let event):
+            hosts[host].receiveAnswer(event, incarnation: incarnation)
+        case .script(let body): body(self)
+        }
+        for reuse in ledger.takeReuses() { find(.ivReuse, reuse) }
+    }
+
+    // MARK: Packets
+
+    func transmit(_ packet: SimulatedPacket, from host: SimulatedHost) {
+        digestSoFar.add(UInt64(bitPattern: now.nanoseconds))
+        digestSoFar.add(packet.payload)
+        for arrival in network.send(packet, from: host.index, now: now, using: &random) {
+            schedule(.arrive(arrival.packet), at: arrival.at)
+        }
+        guard isTracing, let message = packet.ikeMessage, let header = try? IKEHeader.parse(message.span) else {
+            return
+        }
+        note(
+            "\(host.name): -> \(packet.destination) \(header.exchangeType) \(header.flags) \(header.messageID) "
+                + "\(header.initiatorSPI)/\(header.responderSPI) \(message.count) bytes"
+        )
+    }
+
+    /// Sends one inner packet from `host`; false when no SA takes it.
+    @discardableResult
+    func sendTraffic(_ host: SimulatedHost, to destination: IPAddress) -> UInt64? {
+        guard host.isUp, let number = traffic.send(host, to: destination) else { return nil }
+        return host.sendInner(number, to: destination) ? number : nil
+    }
+
+    // MARK: Findings
+
+    func find(_ invariant: Finding.Invariant, _ detail: String) {
+        guard findings.count < Self.findingLimit else { return }
+        findings.append(Finding(invariant: invariant, at: now, detail: detail))
+        note("FINDING \(invariant.rawValue): \(detail)")
+    }
+
+    func note(_ text: @autoclosure () -> String) {
+        if isTracing { trace.append("\(now.seconds) \(text())") }
+    }
+
+    func setFaults(_ on: Bool) {
+        faultsAreOn = on
+        if on { faultsHappened = true }
+    }
+
+    // MARK: Addresses
+
+    /// The lease of an identity such as "agent3.example".
+    static func leaseNumber(_ identity: Identity) -> UInt32 {
+        guard case .fqdn(let name) = identity else { return 250 }
+        return UInt32(name.filter(\.isNumber)) ?? 250
+    }
+
+    static func lease(_ number: UInt32) -> IPAddress { .v4(0x0A63_0000 + 10 + number) }
+
+    /// A server that child `number` reaches.
+    static func server(_ number: Int) -> IPAddress { .v4(0x0A14_0001 + UInt32(number) << 8) }
+}

@@ -1,0 +1,271 @@
+import IKECrypto
+import IKEMessage
+import IKEv2
+import IPsecTypes
+
+/// A host: drives an ``IKEEndpoint`` as a shard does, and its data plane.
+public final class SimulatedHost {
+    let index: Int
+    var description: HostDescription
+    unowned let world: SimulatedWorld
+    var endpoint: IKEEndpoint
+    var dataplane = SimulatedDataplane()
+    var vault = KeyVault()
+    var random: SplitMix64
+    private(set) var crypto: RecordingCryptoProvider
+    /// Grows with each restart: answers to an earlier life are lost.
+    private(set) var incarnation = 0
+    private(set) var isUp = true
+    /// Whether it keeps its connection up.
+    var wantsUp = false
+    /// The IKE SA it began and has not given up.
+    var current: IKESAID?
+    var backoff: Duration = SimulatedHost.firstBackoff
+    var lastEpoch: UInt16 = 0
+    /// Between two owners: what arrives for it is lost.
+    var isFrozen = false
+    /// Child SAs that a rekeying replaced, and those that went for a reason that excuses lost packets.
+    var rekeyed: Set<SPI> = []
+    var excused: Set<SPI> = []
+    var armedAt: Instant?
+    /// Requests seen, for the sabotage of ``Sabotage/retransmissionIsNew``.
+    var seenRequests: [UInt64: IKESASnapshot] = [:]
+    var pool: [Identity: UInt32] = [:]
+    private var actions: [IKEAction] = []
+    private var inbox: [Input] = []
+    private var isBusy = false
+
+    static let firstBackoff: Duration = .seconds(1)
+    static let longestBackoff: Duration = .seconds(8)
+
+    enum Input {
+        case datagram([UInt8], Path)
+        case event(IKEEvent)
+        case timeout
+    }
+
+    init(index: Int, description: HostDescription, world: SimulatedWorld, random: SplitMix64) {
+        self.index = index
+        self.description = description
+        self.world = world
+        var random = random
+        let seed = random.next()
+        crypto = RecordingCryptoProvider(seed: seed, ledger: world.ledger)
+        endpoint = Self.makeEndpoint(index, description, crypto, &random)
+        self.random = random
+    }
+
+    private static func makeEndpoint(
+        _ index: Int,
+        _ description: HostDescription,
+        _ crypto: RecordingCryptoProvider,
+        _ random: inout SplitMix64
+    ) -> IKEEndpoint {
+        let spis = SPIAllocator(
+            node: UInt8(index % 16),
+            shard: 0,
+            key: (random.next(), random.next()),
+            start: random.next()
+        )
+        return IKEEndpoint(configuration: description.configuration, crypto: crypto, spis: spis)
+    }
+
+    var name: String { description.name }
+    var wallClock: WallTime {
+        WallTime(secondsSinceEpoch: 1_800_000_000 + world.now.nanoseconds / 1_000_000_000)
+            .advanced(bySeconds: description.clockSkewSeconds)
+    }
+
+    // MARK: Inputs
+
+    /// Hands the endpoint one input after another; what an action answers at once comes after the actions before it.
+    func take(_ input: Input) {
+        inbox.append(input)
+        guard !isBusy else { return }
+        isBusy = true
+        while !inbox.isEmpty { handle(inbox.removeFirst()) }
+        isBusy = false
+        arm()
+    }
+
+    private func handle(_ input: Input) {
+        guard isUp else { return }
+        let (now, wall) = (world.now, wallClock)
+        switch input {
+        case .datagram(let bytes, let path):
+            prepareSabotage(bytes)
+            endpoint.receive(bytes, path: path, now: now, wallClock: wall, using: &random, into: &actions)
+        case .event(let event):
+            endpoint.handle(event, now: now, wallClock: wall, using: &random, into: &actions)
+        case .timeout:
+            endpoint.handleTimeout(now: now, wallClock: wall, using: &random, into: &actions)
+            if let next = endpoint.nextDeadline, next <= now {
+                world.find(.deadline, "\(name): handleTimeout leaves a deadline of \(next.seconds)")
+            }
+        }
+        carryOut()
+    }
+
+    /// Carries out a command; returns the IKE SA it is about.
+    @discardableResult
+    func perform(_ command: IKECommand) -> IKESAID? {
+        guard isUp else { return nil }
+        precondition(!isBusy, "commands come from outside")
+        isBusy = true
+        let id = endpoint.perform(
+            command,
+            now: world.now,
+            wallClock: wallClock,
+            using: &random,
+            into: &actions
+        )
+        if case .initiate = command { current = id }
+        carryOut()
+        while !inbox.isEmpty { handle(inbox.removeFirst()) }
+        isBusy = false
+        arm()
+        return id
+    }
+
+    private func carryOut() {
+        let batch = actions
+        actions.removeAll(keepingCapacity: true)
+        noteRemovals(batch)
+        for action in batch { carryOut(action) }
+    }
+
+    /// The world wakes this host when the endpoint wants to.
+    private func arm() {
+        guard isUp, description.sabotage != .ignoresDeadlines, let next = endpoint.nextDeadline else { return }
+        if let armedAt, armedAt <= next { return }
+        armedAt = next
+        world.schedule(.timeout(host: index, incarnation: incarnation), at: next)
+    }
+
+    func wake() {
+        armedAt = nil
+        take(.timeout)
+    }
+
+    /// Answers an action, after the latency of whoever does it.
+    func answer(_ event: IKEEvent) {
+        let latency = random.duration(description.answerLatency)
+        if latency == .zero {
+            inbox.append(.event(event))
+        } else {
+            world.schedule(.answer(host: index, incarnation: incarnation, event), at: world.now + latency)
+        }
+    }
+
+    // MARK: Life and death
+
+    /// Loses everything but its configuration.
+    func crash() {
+        guard isUp else { return }
+        world.note("\(name): crash")
+        isUp = false
+        isFrozen = false
+        incarnation += 1
+        current = nil
+        armedAt = nil
+        dataplane = SimulatedDataplane()
+        vault = KeyVault()
+        pool.removeAll()
+        seenRequests.removeAll()
+        rekeyed.removeAll()
+        excused.removeAll()
+    }
+
+    func restart() {
+        guard !isUp else { return }
+        world.note("\(name): restart")
+        isUp = true
+        lastEpoch = 0
+        backoff = Self.firstBackoff
+        crypto = RecordingCryptoProvider(seed: random.next(), ledger: world.ledger)
+        replaceEndpoint()
+        if wantsUp { connect() }
+    }
+
+    /// A fresh endpoint, as another owner has.
+    func replaceEndpoint() {
+        endpoint = Self.makeEndpoint(index, description, crypto, &random)
+        armedAt = nil
+    }
+
+    /// Takes an answer, unless it was for an earlier life.
+    func receiveAnswer(_ event: IKEEvent, incarnation: Int) {
+        guard incarnation == self.incarnation else { return }
+        take(.event(event))
+    }
+
+    // MARK: Packets
+
+    func receive(_ packet: SimulatedPacket) {
+        guard isUp else { return }
+        if let message = packet.ikeMessage {
+            guard !isFrozen else { return }
+            if !packet.isTampered { world.wire.received(message) }
+            let isFloated = packet.destination.port == SimulatedPacket.natPort
+            let path = Path(
+                transport: isFloated ? .udp4500 : .udp500,
+                local: packet.destination,
+                remote: packet.source
+            )
+            take(.datagram(message, path))
+            return
+        }
+        guard packet.payload.count > 1 else {
+            world.statistics.keepalives += 1
+            return
+        }
+        var events: [SABackendEvent] = []
+        let outcome = dataplane.open(packet.payload, from: packet.source, now: world.now, events: &events)
+        world.traffic.arrived(outcome, packet, self)
+        for event in events { take(.event(.backend(event))) }
+    }
+
+    /// Sends an inner packet; false when no SA takes it.
+    func sendInner(_ number: UInt64, to destination: IPAddress) -> Bool {
+        guard isUp, let entry = dataplane.outbound(to: destination), case .v4(let target) = destination,
+            let selector = entry.parameters.localSelectors.first, case .v4(let source) = selector.addresses.first,
+            let iv = entry.iv.next()
+        else { return false }
+        entry.sequence += 1
+        var packet = SimulatedESP(
+            spi: entry.parameters.outboundSPI,
+            sequence: entry.sequence,
+            iv: iv,
+            number: number,
+            source: source,
+            destination: target
+        )
+        packet.tag = packet.tag(keyDigest: entry.outboundDigest)
+        world.ledger.seal(key: entry.outboundDigest, iv: iv, what: "ESP of \(name)")
+        let path = entry.parameters.path
+        if entry.parameters.udpEncapsulation {
+            send(packet.bytes, .udp, path.local, path.remote)
+        } else {
+            send(packet.bytes, .esp, Endpoint(path.local.address, port: 0), Endpoint(path.remote.address, port: 0))
+        }
+        let expired = entry.parameters.lifetime.softPackets.map { entry.sequence >= $0 } ?? false
+        if expired, !entry.softReported {
+            entry.softReported = true
+            take(.event(.backend(.expired(inboundSPI: entry.parameters.inboundSPI, hard: false))))
+        }
+        return true
+    }
+
+    func send(_ payload: [UInt8], _ carrier: SimulatedPacket.Carrier, _ source: Endpoint, _ destination: Endpoint) {
+        world.transmit(
+            SimulatedPacket(
+                carrier: carrier,
+                source: source,
+                destination: destination,
+                payload: payload,
+                sentAt: world.now
+            ),
+            from: self
+        )
+    }
+}

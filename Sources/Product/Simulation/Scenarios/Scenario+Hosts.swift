@@ -1,0 +1,132 @@
+import IKEMessage
+import IKEv2
+import IPsecTypes
+
+/// The hosts of a scenario: one gateway and its agents.
+extension Scenario {
+    static let gatewayName = "gateway.example"
+    static let preSharedKey = "4b1d5eedc0ffee5a1ad0badcab1e00ff"
+
+    var gatewayAddress: IPAddress { usesIPv6 ? .v6(0x2001_0DB8_0000_0001, 1) : .v4(0xC633_6401) }
+
+    func agentName(_ number: Int) -> String { "agent\(number).example" }
+
+    private func agentAddress(_ number: Int) -> IPAddress {
+        if natMapping != nil { return .v4(0xC0A8_0100 + UInt32(number) + 1) }
+        return usesIPv6 ? .v6(0x2001_0DB8_0000_0002, UInt64(number) + 1) : .v4(0xC000_0200 + UInt32(number) + 10)
+    }
+
+    func gateway() -> HostDescription {
+        let connection = connection(
+            local: Self.gatewayName,
+            remote: credentials == .certificate ? .any : .oneOf((0..<agents).map { .fqdn(agentName($0)) }),
+            children: [child(0, isAgent: false, number: 0)]
+        )
+        return HostDescription(
+            name: "gateway",
+            identity: .fqdn(Self.gatewayName),
+            address: gatewayAddress,
+            configuration: configuration([connection]),
+            secret: credentials == .certificate ? Self.gatewayName : Self.preSharedKey,
+            answerLatency: answerLatency,
+            answerFaults: answerFaults
+        )
+    }
+
+    func agent(_ number: Int) -> HostDescription {
+        let name = agentName(number)
+        var connection = connection(
+            local: name,
+            remote: .oneOf([.fqdn(Self.gatewayName)]),
+            children: (0..<children).map { child($0, isAgent: true, number: number) }
+        )
+        if virtualAddresses { connection.requestedAddresses = [.v4] }
+        if refusesFirstMethod { connection.ikeProposals = [proposal([.ecp384, .x25519])] }
+        let nat = natMapping.map {
+            NATBox(
+                outside: .v4(0xCB00_7100 + UInt32(number) + 1),
+                mapping: $0,
+                lifetime: natLifetime,
+                firstPort: UInt16(20000 + 1000 * number)
+            )
+        }
+        let secret = credentials == .certificate ? name : Self.preSharedKey
+        return HostDescription(
+            name: "agent\(number)",
+            identity: .fqdn(name),
+            address: agentAddress(number),
+            nat: nat,
+            configuration: configuration([connection]),
+            connection: connection,
+            peer: gatewayAddress,
+            secret: strangers && number == 0 ? "mallory" : secret,
+            answerLatency: answerLatency,
+            answerFaults: answerFaults,
+            clockSkewSeconds: Int64(number) * 17
+        )
+    }
+
+    private func configuration(_ connections: [ConnectionConfiguration]) -> IKEConfiguration {
+        var limits = IKELimits()
+        if demandsCookies { limits.cookieThreshold = 1 }
+        return IKEConfiguration(connections: connections, limits: limits)
+    }
+
+    private func proposal(_ methods: [KeyExchangeMethod]) -> IKEProposal {
+        IKEProposal(
+            ciphers: [cipher],
+            prfs: [.hmacSHA256],
+            integrities: cipher.algorithm.isAEAD ? [] : [.hmacSHA256_128],
+            keyExchanges: methods
+        )
+    }
+
+    private func connection(
+        local: String,
+        remote: RemoteIdentity,
+        children: [ChildConfiguration]
+    ) -> ConnectionConfiguration {
+        let key = KeyID("key")
+        let chain = [
+            SimulatedHost.certificate(of: local, bytes: certificateBytes),
+            SimulatedHost.certificate(of: "authority.example", bytes: certificateBytes / 2),
+        ]
+        var timing: ConnectionTiming = site ? .site : ConnectionTiming()
+        timing.ikeRekey = ikeRekey
+        return ConnectionConfiguration(
+            name: "tunnel",
+            localIdentity: .fqdn(local),
+            remoteIdentity: remote,
+            localAuthentication: credentials == .certificate
+                ? .certificate(chain: chain, key: key) : .preSharedKey(key),
+            remoteAuthentication: credentials == .certificate
+                ? .certificate(authorityKeyHashes: [Array(repeating: 7, count: 20)]) : .preSharedKey(key),
+            ikeProposals: [proposal([.x25519])],
+            children: children,
+            fragmentBytes: fragmentBytes,
+            timing: timing
+        )
+    }
+
+    /// Child `index`, as the agent asks for it or the gateway accepts it.
+    func child(_ index: Int, isAgent: Bool, number: Int) -> ChildConfiguration {
+        let servers = isAgent ? IPRange(SimulatedWorld.server(index)) : SimulatedWorld.servers.range
+        let client = TrafficSelector(addresses: IPRange(SimulatedWorld.lease(UInt32(number))))
+        let near = virtualAddresses ? [] : [client]
+        return ChildConfiguration(
+            name: isAgent ? "child\(index)" : "grant",
+            proposals: [
+                ESPProposal(
+                    ciphers: [cipher],
+                    integrities: cipher.algorithm.isAEAD ? [] : [.hmacSHA256_128],
+                    keyExchanges: [.x25519]
+                )
+            ],
+            localSelectors: isAgent ? near : [TrafficSelector(addresses: servers)],
+            remoteSelectors: isAgent ? [TrafficSelector(addresses: servers)] : [.everything(.v4)],
+            lifetime: SALifetime(softPackets: packetLimit, hardPackets: packetLimit.map { $0 * 100 }),
+            rekey: childRekey,
+            hard: childHard
+        )
+    }
+}

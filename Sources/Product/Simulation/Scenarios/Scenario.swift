@@ -1,0 +1,137 @@
+import IPsecTypes
+
+/// One run's settings, all drawn from its seed.
+struct Scenario {
+    enum Credentials: CaseIterable {
+        case certificate
+        case preSharedKey
+    }
+
+    /// Something a run does to itself.
+    enum Disturbance: CaseIterable {
+        case rekeyChild
+        case rekeyIKE
+        case rekeyBoth
+        case probe
+        case addChild
+        case closeChild
+        case closeIKE
+        case crash
+        case handOver
+        case rebind
+        case partition
+
+        /// What a driver may ask for at any time.
+        static let commands: [Disturbance] = [
+            .rekeyChild, .rekeyIKE, .rekeyBoth, .probe, .addChild, .rekeyChild, .closeChild, .closeIKE,
+        ]
+        /// Those of them after which no packet may be lost.
+        static let harmless: [Disturbance] = [.rekeyChild, .rekeyIKE, .rekeyBoth, .probe]
+    }
+
+    var kind: ScenarioKind
+    var seed: UInt64
+    var agents = 1
+    var children = 1
+    var conditions = LinkConditions()
+    var credentials = Credentials.certificate
+    var certificateBytes = 600
+    var fragmentBytes = 1280
+    var natMapping: NATBox.Mapping?
+    var natLifetime: Duration = .seconds(60)
+    var virtualAddresses = true
+    var usesIPv6 = false
+    var refusesFirstMethod = false
+    var demandsCookies = false
+    var site = false
+    var strangers = false
+    var answerLatency: ClosedRange<Duration> = .zero ... .zero
+    var answerFaults = 0
+    var childRekey: ClosedRange<Duration> = .seconds(1200) ... .seconds(1500)
+    var childHard: Duration = .seconds(1800)
+    var ikeRekey: ClosedRange<Duration> = .seconds(3000) ... .seconds(3600)
+    var packetLimit: UInt64?
+    var cipher = CipherChoice(.aesGCM16, keyBits: 256)
+    var trafficPause: Duration? = .milliseconds(700)
+    /// How long things go wrong.
+    var turmoil: Duration = .seconds(60)
+    /// Pause between two disturbances.
+    var disturbancePause: ClosedRange<Duration> = .milliseconds(300) ... .seconds(6)
+    var disturbances: [Disturbance] = Disturbance.commands
+
+    init(kind: ScenarioKind, seed: UInt64) {
+        self.kind = kind
+        self.seed = seed
+        var random = SplitMix64(seed: seed ^ 0x5CE0_A710)
+        agents = random.number(1...3)
+        children = random.number(1...2)
+        credentials = random.pick(Credentials.allCases)
+        virtualAddresses = random.chance(700)
+        refusesFirstMethod = random.chance(200)
+        demandsCookies = random.chance(150)
+        usesIPv6 = random.chance(200)
+        site = random.chance(200)
+        if random.chance(250) { trafficPause = nil }
+        if random.chance(300) { answerLatency = .zero ... .milliseconds(200) }
+        if random.chance(300) { natMapping = random.pick(NATBox.Mapping.allCases) }
+        cipher = random.pick([
+            CipherChoice(.aesGCM16, keyBits: 256), CipherChoice(.chaCha20Poly1305, keyBits: 256),
+            CipherChoice(.aesCBC, keyBits: 128),
+        ])
+        conditions.delay = .milliseconds(1) ... .milliseconds(random.number(2...120))
+        adapt(using: &random)
+        if natMapping != nil { usesIPv6 = false }
+    }
+
+    private mutating func adapt(using random: inout SplitMix64) {
+        switch kind {
+        case .clean: disturbances = random.chance(600) ? Disturbance.harmless : Disturbance.commands
+        case .lossy: conditions.loss = random.number(20...300)
+        case .reordering:
+            conditions.reordering = random.number(50...400)
+            conditions.duplication = random.number(0...300)
+        case .nat:
+            natMapping = random.pick(NATBox.Mapping.allCases)
+            natLifetime = random.chance(300) ? .seconds(15) : .seconds(60)
+            disturbances += [.rebind, .rebind, .rebind]
+        case .rekeying:
+            childRekey = .seconds(8) ... .seconds(10)
+            childHard = .seconds(40)
+            ikeRekey = .seconds(15) ... .seconds(20)
+            if random.chance(300) { packetLimit = UInt64(random.number(5...20)) }
+            disturbances = Disturbance.harmless + [.addChild]
+            conditions.delay = .milliseconds(50) ... .milliseconds(400)
+            conditions.loss = random.pick([0, 0, 50, 150])
+        case .handover:
+            disturbances += [.handOver, .handOver, .handOver, .handOver]
+            conditions.loss = random.pick([0, 50])
+        case .crash:
+            disturbances += [.crash, .crash]
+            conditions.loss = random.pick([0, 50])
+        case .smallMTU:
+            conditions.mtu = random.pick([600, 1000, 1280])
+            fragmentBytes = random.pick([576, conditions.mtu])
+            certificateBytes = random.number(1500...9000)
+            credentials = .certificate
+            conditions.loss = random.pick([0, 0, 100])
+            conditions.reordering = random.pick([0, 200])
+        case .hostile:
+            conditions.corruption = random.number(0...60)
+            conditions.replay = random.number(10...150)
+            conditions.duplication = random.number(0...100)
+        case .slowDriver:
+            answerLatency = .zero ... .milliseconds(random.number(50...1500))
+            answerFaults = random.pick([0, 20, 80])
+        case .partition: disturbances += [.partition, .partition]
+        case .strangers:
+            strangers = true
+            agents = random.number(2...3)
+        case .longRun:
+            turmoil = .seconds(3 * 3600 + 600)
+            agents = 1
+            disturbances = []
+            trafficPause = random.chance(500) ? .seconds(7) : nil
+            conditions.loss = random.pick([0, 0, 30])
+        }
+    }
+}

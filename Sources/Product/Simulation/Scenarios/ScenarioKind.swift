@@ -1,0 +1,29 @@
+/// Families of scenarios; each seed of a family is another run.
+public enum ScenarioKind: String, Sendable, CaseIterable {
+    /// A good network and many commands: nothing is ever lost.
+    case clean
+    /// Up to 30 % of packets lost.
+    case lossy
+    /// Packets overtake each other and arrive twice.
+    case reordering
+    /// Agents behind NATs that rebind and forget.
+    case nat
+    /// Both ends rekey all the time.
+    case rekeying
+    /// IKE SAs change their owner.
+    case handover
+    /// Hosts lose their memory.
+    case crash
+    /// Only small datagrams get through, certificates are large.
+    case smallMTU
+    /// Bits flip, old packets come back.
+    case hostile
+    /// What the engine asks for is slow, or fails.
+    case slowDriver
+    /// The network is cut now and then.
+    case partition
+    /// Some peers have no valid credentials.
+    case strangers
+    /// Hours with default timers.
+    case longRun
+}

@@ -1,0 +1,42 @@
+import Foundation
+import Simulation
+import Testing
+
+/// Thousands of runs, each from its seed. A failure prints the line that repeats it:
+/// `CULVERT_SEED=lossy:17 swift test --filter replay`.
+struct SeedTests {
+    /// Runs of each family.
+    private static var seedsPerKind: Int {
+        if let text = ProcessInfo.processInfo.environment["CULVERT_SEEDS"], let number = Int(text) { return number }
+        #if DEBUG
+        return 6
+        #else
+        return 240
+        #endif
+    }
+
+    @Test(arguments: ScenarioKind.allCases)
+    func everySeedKeepsTheInvariants(_ kind: ScenarioKind) {
+        var total = SimulationStatistics()
+        var failed: [SimulationOutcome] = []
+        for seed in 1...UInt64(Self.seedsPerKind) {
+            let outcome = ScenarioRun(kind: kind, seed: seed).run()
+            total = total + outcome.statistics
+            if !outcome.findings.isEmpty { failed.append(outcome) }
+        }
+        print("\(kind.rawValue): \(total)")
+        for outcome in failed.prefix(5) { Issue.record("\(outcome)") }
+        #expect(failed.isEmpty, "\(failed.count) of \(Self.seedsPerKind) seeds fail")
+    }
+
+    @Test func replayShowsWhatHappened() throws {
+        guard let text = ProcessInfo.processInfo.environment["CULVERT_SEED"] else { return }
+        let parts = text.split(separator: ":")
+        let kind = try #require(parts.first.flatMap { ScenarioKind(rawValue: String($0)) })
+        let seed = try #require(parts.last.flatMap { UInt64($0) })
+        let outcome = ScenarioRun(kind: kind, seed: seed, isTracing: true).run()
+        for line in outcome.trace { print(line) }
+        print("\(outcome)")
+        #expect(outcome.findings.isEmpty)
+    }
+}
