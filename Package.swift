@@ -26,20 +26,13 @@ func room(_ name: String, _ wing: String, _ dependencies: [Target.Dependency] = 
 /// A C shim: a call or two, lengths checked by its Swift caller.
 func shim(_ name: String, _ linker: [LinkerSetting] = []) -> Target {
     .target(
-        name: name,
-        path: "Sources/Ground/\(name)",
-        cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])],
-        linkerSettings: linker
-    )
+        name: name, path: "Sources/Ground/\(name)",
+        cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])], linkerSettings: linker)
 }
 
 func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
-        name: name,
-        dependencies: dependencies,
-        path: "Sources/Product/\(name)",
-        swiftSettings: house
-    )
+        name: name, dependencies: dependencies, path: "Sources/Product/\(name)", swiftSettings: house)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -76,43 +69,34 @@ var targets: [Target] = [
     room("Dataplane", "System", floor1 + ["CLinux", "ESP", "Policy", "PacketIO", "Netlink"]),
     // Floor 7
     room(
-        "Runtime",
-        "Product",
+        "Runtime", "Product",
         control + [
             "CLinux", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", crypto, logging,
-        ]
-    ),
+        ]),
     // Floor 8
     room("Simulation", "Product", control + ["ESP"]),
     room(
-        "Gateway",
-        "Product",
+        "Gateway", "Product",
         control + [
             "CLinux", "ESP", "PKI", "AdminAPI", "ConfigFile", "CertificateAuthority", "PacketIO", "Netlink", "Store",
             "Dataplane", "Runtime", logging,
-        ]
-    ),
+        ]),
     room(
-        "Agent",
-        "Product",
+        "Agent", "Product",
         control + [
             "CLinux", "ESP", "PKI", "AdminAPI", "ConfigFile", "PacketIO", "Netlink", "Store", "Dataplane", "Runtime",
             logging,
-        ]
-    ),
+        ]),
     // Floor 9
     tool(
         "culvert",
         control + [
-            "CLinux", "PKI", "AdminAPI", "ConfigFile", "CertificateAuthority", "PacketIO", "Netlink", "Store",
-            "Runtime",
+            "CLinux", "PKI", "AdminAPI", "ConfigFile", "CertificateAuthority", "PacketIO", "Netlink", "Store", "Runtime",
             "Gateway", "Agent", arguments, crypto, logging,
-        ]
-    ),
+        ]),
     tool(
         "culvert-load",
-        control + ["CLinux", "PKI", "CertificateAuthority", "PacketIO", "Dataplane", "Runtime", arguments]
-    ),
+        control + ["CLinux", "PKI", "CertificateAuthority", "PacketIO", "Dataplane", "Runtime", arguments]),
     // Tests, one folder a target
     tests("IPsecTypesTests", floor1),
     tests("IKEMessageTests", floor1 + ["IKEMessage"]),
@@ -132,8 +116,7 @@ var targets: [Target] = [
     .target(name: "CMallocCount", path: "Tests/Support/CMallocCount"),
     tests(
         "DataplaneTests",
-        floor1 + ["CLinux", "ESP", "Policy", "PacketIO", "Netlink", "Dataplane", "CMallocCount"]
-    ),
+        floor1 + ["CLinux", "ESP", "Policy", "PacketIO", "Netlink", "Dataplane", "CMallocCount"]),
     tests("RuntimeTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime"]),
     tests("GatewayTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime", "Gateway"]),
     tests("AgentTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime", "Agent"]),
