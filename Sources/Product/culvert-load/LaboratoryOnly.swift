@@ -3,23 +3,15 @@ import Foundation
 import Glibc
 import IPsecTypes
 
-/// Keeps load inside laboratories: loopback, or a network namespace that is not the machine's first one.
+/// Keeps load inside laboratories: loopback, or a network namespace that `ip netns add` made.
 enum LaboratoryOnly {
     /// Refuses `target` unless it cannot be anybody else's machine.
     static func check(_ target: IPAddress) throws {
-        if isLoopback(target) { return }
-        guard let own = namespace("/proc/thread-self/ns/net"), let first = namespace("/proc/1/ns/net") else {
-            throw LoadFailure(
-                "cannot tell whether this is a network namespace of a laboratory; run as root: ip netns exec NAME "
-                    + "culvert-load ..."
-            )
-        }
-        guard own != first else {
-            throw LoadFailure(
-                "\(target) is neither loopback nor reached from a network namespace of a laboratory; use ip netns exec "
-                    + "NAME culvert-load ..., or lab/bench"
-            )
-        }
+        if isLoopback(target) || isNamedNamespace { return }
+        throw LoadFailure(
+            "\(target) is neither loopback nor reached from a network namespace of a laboratory; use ip netns exec "
+                + "NAME culvert-load ..., or lab/bench"
+        )
     }
 
     static func isLoopback(_ address: IPAddress) -> Bool {
@@ -29,14 +21,27 @@ enum LaboratoryOnly {
         }
     }
 
-    private static func namespace(_ path: String) -> String? {
-        try? FileManager.default.destinationOfSymbolicLink(atPath: path)
+    /// Whether this thread's network namespace has a name; the machine's first one has none.
+    private static var isNamedNamespace: Bool {
+        guard let own = file("/proc/thread-self/ns/net") else { return false }
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: NetworkNamespace.directory)) ?? []
+        return names.contains { name in
+            guard let named = file("\(NetworkNamespace.directory)/\(name)") else { return false }
+            return named.st_dev == own.st_dev && named.st_ino == own.st_ino
+        }
+    }
+
+    private static func file(_ path: String) -> stat? {
+        var found = stat()
+        return stat(path, &found) == 0 ? found : nil
     }
 }
 
 /// A named network namespace, as `ip netns add` makes them.
 struct NetworkNamespace {
     var name: String
+
+    static let directory = "/run/netns"
 
     /// Runs `body` on this thread inside the namespace and comes back. Sockets made there stay there.
     func run<Value>(_ body: () throws -> Value) throws -> Value {
@@ -46,7 +51,7 @@ struct NetworkNamespace {
         let home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)
         guard home >= 0 else { throw LoadFailure("cannot open this thread's network namespace") }
         defer { close(home) }
-        let target = open("/run/netns/\(name)", O_RDONLY | O_CLOEXEC)
+        let target = open("\(Self.directory)/\(name)", O_RDONLY | O_CLOEXEC)
         guard target >= 0 else { throw LoadFailure("no network namespace \(name); see: ip netns list") }
         defer { close(target) }
         guard culvert_enter_namespace(target) == 0 else {

@@ -1,0 +1,9 @@
+# .build/bench.json as a table: a metric a line, a system a column, "median (min-max)".
+def columns: ["veth", "strongswan-libipsec", "culvert"];
+def metrics: ["tcp1_gbps", "tcp4_gbps", "pps64", "pps1400", "setup_ms_p50", "setup_ms_p95", "setups_per_s",
+  "setup_cpu_ms", "rss_per_tunnel_kib"];
+.results as $all
+| (["metric"] + columns | @tsv),
+  (metrics[] as $metric | [$all[] | select(.metric == $metric)] as $found | select($found | length > 0)
+    | [$metric] + [columns[] as $system | ([$found[] | select(.system == $system)] | first) as $cell
+        | if $cell == null then "-" else "\($cell.median) (\($cell.min)-\($cell.max))" end] | @tsv)
