@@ -103,7 +103,7 @@ var targets: [Target] = [
     tests("IKECryptoTests", floor1 + ["IKECrypto", "CLibcrypto", crypto]),
     tests("ESPTests", floor1 + ["ESP"]),
     tests("PKITests", floor1 + ["PKI", crypto, x509, asn1]),
-    tests("PolicyTests", floor1 + ["Policy"]),
+    tests("PolicyTests", floor1 + ["Policy", "ConfigFile"]),
     tests("AuditLogTests", floor1 + ["AuditLog"]),
     tests("AdminAPITests", floor1 + ["AdminAPI"]),
     tests("ConfigFileTests", floor1 + ["ConfigFile"]),

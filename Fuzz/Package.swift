@@ -27,6 +27,7 @@ func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "culvert-fuzz",
+    dependencies: [.package(url: "https://github.com/jpsim/Yams", exact: "6.2.2")],
     targets: [
         .target(name: "FuzzSupport", path: "Support", swiftSettings: [.swiftLanguageMode(.v6)]),
         room("IPsecTypes"),
@@ -39,7 +40,13 @@ let package = Package(
         room("ESP", ["IPsecTypes", "CLibcrypto"]),
         fuzzer("esp-inner", ["IPsecTypes", "ESP"]),
         fuzzer("esp-datagram", ["IPsecTypes", "ESP"]),
+        room("ConfigFile", ["IPsecTypes", .product(name: "Yams", package: "Yams")]),
+        room("Policy", ["IPsecTypes"]),
+        room("AuditLog", ["IPsecTypes"]),
         fuzzer("ike-message", ["IPsecTypes", "IKEMessage"]),
         fuzzer("ike-decrypted", ["IPsecTypes", "IKEMessage"]),
+        fuzzer("config-file", ["IPsecTypes", "ConfigFile"]),
+        fuzzer("config-policy", ["IPsecTypes", "ConfigFile", "Policy"]),
+        fuzzer("audit-line", ["IPsecTypes", "AuditLog"]),
     ]
 )

@@ -190,11 +190,11 @@ private func problems(_ text: String) -> [ConfigProblem] {
 }
 
 @Test func aUsersPathsFollowTheXDGDirectories() {
-    let plain = StandardPaths.user(home: "/home/a")
-    #expect(plain.configuration == "/home/a/.config/culvert")
-    #expect(plain.run == "/home/a/.local/state/culvert/run")
+    let plain = StandardPaths.user(home: "/users/a")
+    #expect(plain.configuration == "/users/a/.config/culvert")
+    #expect(plain.run == "/users/a/.local/state/culvert/run")
     let full = StandardPaths.user(
-        home: "/home/a",
+        home: "/users/a",
         configurationHome: "/c",
         stateHome: "/s",
         runtimeDirectory: "/run/user/7"

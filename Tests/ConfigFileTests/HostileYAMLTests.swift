@@ -74,6 +74,9 @@ private func first(_ text: String) -> String {
     #expect(invalid.first?.place == SourcePlace(file: "x.yaml", line: 2, column: 3))
     #expect(yamlProblems([0xef, 0xbb, 0xbf] + Array("a: 1".utf8)).isEmpty)
     #expect(yamlProblems([0xff, 0xfe, 0x61, 0x00]).first?.code == .notText)
+    #expect(first("a: 1\rb: 2\n") == "E1009 1:5")
+    #expect(first("a: 1\r") == "E1009 1:5")
+    #expect(first("a: 1\r\nb: [\r\n").hasPrefix("E1001 3"))
     // A surrogate half and an overlong form are not UTF-8.
     #expect(yamlProblems([0x61, 0x3a, 0x20, 0xed, 0xa0, 0x80]).first?.code == .notText)
     #expect(yamlProblems([0x61, 0x3a, 0x20, 0xc0, 0xaf]).first?.code == .notText)

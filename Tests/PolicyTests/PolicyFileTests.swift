@@ -1,3 +1,4 @@
+import ConfigFile
 import IPsecTypes
 import Policy
 import Testing
@@ -135,4 +136,28 @@ private func policy(_ rules: Tree, resources: Tree = ["a": ["address": "10.0.0.0
     let six = IPRange(.v6(1, 1))
     #expect(PortSpecification("icmp")?.selector(six).ipProtocol == 58)
     #expect(PortSpecification("icmpv6")?.selector(IPRange(.v4(1))).ipProtocol == 1)
+}
+
+@Test func thePolicyOfTheManualReadsFromItsYAML() throws {
+    let text = """
+        version: 1
+        trust:
+          - issuer: https://token.actions.githubusercontent.com
+            audience: culvert.acme.example
+            require: {repository_owner_id: "123456"}
+        resources:
+          registry: {address: 10.20.0.0/28, ports: [tcp/443]}
+          k8s-api:  {address: 10.30.0.10/32, ports: [tcp/6443]}
+        rules:
+          - name: deploy-prod
+            when: {repository_id: "456789", ref: refs/heads/main, environment: prod}
+            allow: [registry, k8s-api]
+            lease: 15m
+        tests:
+          - as: {repository_id: "456789", ref: refs/heads/feature-x, event_name: pull_request}
+            deny: [k8s-api]
+        """
+    let document = try PolicyDocument.decode(ConfigDocument.parse(Array(text.utf8), file: "/etc/culvert/policy.yaml"))
+    #expect(document.rules.first?.reference.description == "deploy-prod (policy.yaml:10)")
+    #expect(PolicyEngine(document).testFailures().isEmpty)
 }

@@ -61,12 +61,14 @@ struct SourceText {
         var codec = UTF8()
         var source = body.makeIterator()
         var (line, column) = (1, 1)
+        var previous: Unicode.Scalar = "\n"
         var text = ""
         text.reserveCapacity(body.count)
         while true {
             let scalar: Unicode.Scalar
             switch codec.decode(&source) {
             case .emptyInput:
+                guard previous != "\r" else { throw Self.notText(file, line, column - 1, Self.loneReturn) }
                 self.text = text
                 return
             case .error:
@@ -74,11 +76,16 @@ struct SourceText {
             case .scalarValue(let value):
                 scalar = value
             }
+            // YAML would end a line here, and editors would not: line numbers would mean two things.
+            if previous == "\r", scalar != "\n" { throw Self.notText(file, line, column - 1, Self.loneReturn) }
+            previous = scalar
             if let name = Self.refused(scalar) { throw Self.notText(file, line, column, name) }
             text.unicodeScalars.append(scalar)
             (line, column) = scalar == "\n" ? (line + 1, 1) : (line, column + 1)
         }
     }
+
+    private static let loneReturn = "a carriage return without a line feed"
 
     private static func notText(_ file: String, _ line: Int, _ column: Int, _ what: String) -> ConfigProblems {
         ConfigProblems([

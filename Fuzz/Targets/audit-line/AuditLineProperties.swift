@@ -1,0 +1,1 @@
+../../../Tests/AuditLogTests/AuditLineProperties.swift

@@ -1,0 +1,1 @@
+../../../Tests/ConfigFileTests/ConfigFileProperties.swift

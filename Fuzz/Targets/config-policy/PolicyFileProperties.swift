@@ -1,0 +1,1 @@
+../../../Tests/PolicyTests/PolicyFileProperties.swift
