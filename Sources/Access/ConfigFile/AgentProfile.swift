@@ -2,7 +2,7 @@ public import IPsecTypes
 
 /// What `culvert ca issue --out runner1.culvert` writes and `culvert up --profile` reads: all that an agent needs, in one
 /// file of mode 0600.
-public struct AgentProfile: Hashable, Sendable {
+public struct AgentProfile: Sendable {
     /// The certificate's name, such as "runner1".
     public var name: String
     /// The gateway's DNS name or address.
@@ -15,8 +15,8 @@ public struct AgentProfile: Hashable, Sendable {
     public var rootPins: [String]
     /// The certificate and the issuing CA's, in PEM.
     public var certificate: String
-    /// The private key, in PEM.
-    public var key: String
+    /// The private key, in PEM; wiped with the last copy of the profile.
+    public var key: SecretBytes
     /// The roots, in PEM.
     public var authorities: String
 
@@ -28,7 +28,7 @@ public struct AgentProfile: Hashable, Sendable {
         gatewayID: String? = nil,
         rootPins: [String] = [],
         certificate: String,
-        key: String,
+        key: SecretBytes,
         authorities: String
     ) {
         self.name = name
@@ -39,6 +39,29 @@ public struct AgentProfile: Hashable, Sendable {
         self.certificate = certificate
         self.key = key
         self.authorities = authorities
+    }
+
+    /// Makes a profile of a key that is still in a string, as whoever just made the key has it.
+    public init(
+        name: String,
+        gateway: String,
+        port: Int? = nil,
+        gatewayID: String? = nil,
+        rootPins: [String] = [],
+        certificate: String,
+        key: String,
+        authorities: String
+    ) {
+        self.init(
+            name: name,
+            gateway: gateway,
+            port: port,
+            gatewayID: gatewayID,
+            rootPins: rootPins,
+            certificate: certificate,
+            key: SecretBytes(key.utf8),
+            authorities: authorities
+        )
     }
 
     /// Reads a profile. Messages never show what a PEM block holds.
@@ -71,7 +94,7 @@ public struct AgentProfile: Hashable, Sendable {
                     gatewayID: gatewayID,
                     rootPins: pins ?? [],
                     certificate: certificate,
-                    key: key,
+                    key: SecretBytes(key.utf8),
                     authorities: authorities
                 )
             }
@@ -83,14 +106,15 @@ public struct AgentProfile: Hashable, Sendable {
         return result
     }
 
-    /// The profile as a file.
+    /// The profile as a file, which holds the private key: write it with mode 0600 and let go of it.
     public var text: String {
         var lines = ["# Culvert profile of \(name). It holds a private key: keep it to yourself (mode 0600)."]
         lines += ["version: 1", "name: \(name.yamlQuoted)", "gateway: \(gateway.yamlQuoted)"]
         if let port { lines.append("port: \(port)") }
         if let gatewayID { lines.append("gateway_id: \(gatewayID.yamlQuoted)") }
         if !rootPins.isEmpty { lines.append("ca_sha256: [\(rootPins.map(\.yamlQuoted).joined(separator: ", "))]") }
-        for (name, pem) in [("certificate", certificate), ("key", key), ("authorities", authorities)] {
+        let keyText = key.withUnsafeBytes { String(decoding: $0, as: UTF8.self) }
+        for (name, pem) in [("certificate", certificate), ("key", keyText), ("authorities", authorities)] {
             lines.append("\(name): |")
             lines += pem.split(separator: "\n").map { "  \($0)" }
         }
@@ -104,6 +128,16 @@ public struct AgentProfile: Hashable, Sendable {
         connection.gatewayID = gatewayID
         connection.rootPins = rootPins
         return connection
+    }
+}
+
+extension AgentProfile: Equatable {
+    /// Keys are compared in constant time.
+    public static func == (left: AgentProfile, right: AgentProfile) -> Bool {
+        left.name == right.name && left.gateway == right.gateway && left.port == right.port
+            && left.gatewayID == right.gatewayID && left.rootPins == right.rootPins
+            && left.certificate == right.certificate && left.authorities == right.authorities
+            && left.key.isEqual(to: right.key)
     }
 }
 

@@ -1,4 +1,5 @@
 import AdminAPI
+import AuditLog
 import Glibc
 import IKECrypto
 import IKEv2
@@ -12,27 +13,27 @@ import Runtime
 final class AgentController: ShardDelegate {
     /// What the controller is made of.
     struct Parts: Sendable {
-        var interfaceName: String
-        var mtu: Int
+        var name: String
         var addsRoutes: Bool
         var localPort: UInt16
         var crypto: any CryptoProvider
         var registry: PeerRegistry
+        var audit: AuditWriter?
         var logger: Logger
     }
 
-    private let parts: Parts
-    private let interface: TunnelInterface
-    private var tunnels: [String: AgentTunnel] = [:]
+    let parts: Parts
+    let interface: any AgentInterface
+    var tunnels: [String: AgentTunnel] = [:]
     private var random = SystemRandom()
 
     /// How often owners of tunnels are looked at.
     private static let ownerInterval: Duration = .seconds(1)
     private var nextOwnerCheck: Instant?
 
-    init(_ parts: Parts) throws(IOFailure) {
+    init(_ parts: Parts, interface: any AgentInterface) {
         self.parts = parts
-        interface = try TunnelInterface(name: parts.interfaceName, mtu: parts.mtu)
+        self.interface = interface
     }
 
     // MARK: What control requests ask
@@ -46,19 +47,28 @@ final class AgentController: ShardDelegate {
     ) {
         let name = connection.name
         if var present = tunnels[name], present.ikeSA != nil, present.state != .down {
-            if present.state == .up { return reply(status(name, present, shard)) }
-            present.waiters.append(reply)
+            // Whoever asks again renews the lease and becomes the owner.
+            keep(&present, arguments, shard)
+            if present.state != .up { present.waiters.append(reply) }
             tunnels[name] = present
+            if present.state == .up { reply(status(name, present, shard)) }
             return
         }
         var tunnel = AgentTunnel(connection: connection, phase: .failed)
-        tunnel.waiters = [reply]
-        tunnel.owner = arguments.ownerProcess
-        tunnel.leaseEnd = arguments.leaseSeconds.map { shard.now + .seconds($0) }
-        if tunnel.owner != nil { nextOwnerCheck = nextOwnerCheck ?? shard.now + Self.ownerInterval }
+        tunnel.waiters = (tunnels[name]?.waiters ?? []) + [reply]
+        keep(&tunnel, arguments, shard)
         tunnels[name] = tunnel
         replaceSecrets(shard)
         connect(name, remote: 0, shard)
+    }
+
+    private func keep(_ tunnel: inout AgentTunnel, _ arguments: UpArguments, _ shard: ShardCore) {
+        // Zero and below stand for groups and everybody, which never end.
+        if let owner = arguments.ownerProcess, owner > 0 {
+            tunnel.owner = owner
+            nextOwnerCheck = nextOwnerCheck ?? shard.now + Self.ownerInterval
+        }
+        if let seconds = arguments.leaseSeconds { tunnel.leaseEnd = shard.now + .seconds(seconds) }
     }
 
     /// Takes tunnels down; nil for all. Returns the names.
@@ -96,8 +106,8 @@ final class AgentController: ShardDelegate {
         tunnels.sorted { $0.key < $1.key }.map { status($0.key, $0.value, shard) }
     }
 
-    /// Whether nothing is left to keep.
-    var isIdle: Bool { tunnels.isEmpty }
+    /// Whether nothing is left to keep: what failed for good is only remembered for status.
+    var isIdle: Bool { tunnels.values.allSatisfy { $0.state == .failed } }
 
     // MARK: ShardDelegate
 
@@ -114,9 +124,19 @@ final class AgentController: ShardDelegate {
         parts.logger.debug("ike", metadata: ["report": "\(report)"])
         switch report {
         case .childEstablished(let id, _): stands(id, shard)
-        case .failed(let id, let failure): if let id { fails(id, failure.error, shard) }
+        case .failed(let id, let failure):
+            guard let id, let name = name(of: id) else { return }
+            audit(
+                failure.stage == .authentication ? .authenticationFailed : .negotiationFailed,
+                name,
+                failure.path,
+                failure.error
+            )
+            fails(id, failure.error, shard)
         case .childFailed(let id, let failure): childFails(id, failure, shard)
-        case .closed(let status, let reason): ends(status.id, reason, shard)
+        case .closed(let status, let reason):
+            if let name = name(of: status.id) { audit(.sessionEnd, name, status.path, nil, reason.word) }
+            ends(status.id, reason, shard)
         case .childClosed(let id, _, let reason): childEnds(id, reason, shard)
         case .established, .childRekeyed, .ikeRekeyed, .retransmitting, .pathChanged, .collision, .dropped, .cookies:
             break
@@ -193,65 +213,29 @@ extension AgentController {
         } catch {
             tunnel.lastError = error
             tunnels[name] = tunnel
+            clearInterface(name)
             tunnels[name]?.phase = .failed
+            audit(.sessionRefused, name, status.path, error)
             release(name, shard)
             shard.perform(.close(id, .requested))
             return
         }
         tunnel.phase = .up(id)
         tunnel.setup = shard.now - since
-        tunnel.failures = 0
+        tunnel.upSince = shard.now
         tunnel.stoodOnce = true
         tunnel.lastError = nil
         tunnels[name] = tunnel
+        audit(.sessionStart, name, status.path, nil)
         let addresses = status.addresses.map { "\($0)" }.joined(separator: " ")
         parts.logger.info("tunnel is up", metadata: ["tunnel": "\(name)", "addresses": "\(addresses)"])
         release(name, shard)
     }
 
-    private func configureInterface(_ tunnel: inout AgentTunnel, _ status: IKESAStatus) throws(CulvertError) {
-        do throws(IOFailure) {
-            for address in status.addresses {
-                try interface.add(address)
-                tunnel.addresses.append(address)
-            }
-        } catch {
-            throw error.culvertError(.kernelRefused)
-        }
-        guard parts.addsRoutes else { return }
-        let gateway = status.path.remote.address
-        let ranges = status.children.flatMap(\.remoteSelectors).map(\.addresses).flatMap { $0.excluding(gateway) }
-        for prefix in Set(ranges.flatMap(\.prefixes)).sorted(by: { $0.description < $1.description }) {
-            let source = tunnel.addresses.first { $0.family == prefix.address.family }
-            // Without an address of that family nothing could be sent there.
-            if source == nil, !tunnel.addresses.isEmpty { continue }
-            if let overlap = interface.conflict(prefix) {
-                throw CulvertError(
-                    .routeConflict,
-                    "the granted network \(prefix) lies in this host's network \(overlap.network)",
-                    details: [("interface", overlap.interface)]
-                )
-            }
-            do throws(IOFailure) {
-                try interface.addRoute(prefix, from: source)
-                tunnel.routes.append(prefix)
-            } catch {
-                throw error.culvertError(.kernelRefused)
-            }
-        }
-    }
-
-    private func clearInterface(_ name: String) {
-        guard let tunnel = tunnels[name] else { return }
-        for prefix in tunnel.routes { interface.removeRoute(prefix) }
-        for address in tunnel.addresses { interface.remove(address) }
-        tunnels[name]?.routes = []
-        tunnels[name]?.addresses = []
-    }
-
     private func childFails(_ id: IKESAID, _ failure: FailureReport, _ shard: ShardCore) {
         guard let name = name(of: id) else { return }
         tunnels[name]?.lastError = failure.error
+        audit(.childRefused, name, failure.path, failure.error)
         let remaining = shard.status(id)?.children.count ?? 0
         // An IKE SA that carries nothing is of no use to an agent.
         if remaining == 0 { shard.perform(.close(id, .requested)) }
@@ -300,14 +284,18 @@ extension AgentController {
         }
         tunnel.addresses = []
         tunnel.routes = []
-        tunnel.failures += 1
+        let steady = tunnel.upSince.map { shard.now - $0 >= AgentTunnel.steadyAfter } ?? false
+        tunnel.failures = steady ? 1 : tunnel.failures + 1
+        tunnel.upSince = nil
         if tunnel.lastError == nil {
             tunnel.lastError = CulvertError(
                 reason == .peerDead ? .peerDead : .sessionReplaced,
                 "the tunnel ended: \(reason.word)"
             )
         }
-        let retries = tunnel.stoodOnce && reason != .requested && reason != .replaced
+        // What we closed ourselves because nothing came of it is tried again only where the configuration keeps it.
+        let lost = tunnel.stoodOnce && reason != .requested && reason != .replaced
+        let retries = lost || tunnel.connection.isKept
         tunnel.phase =
             retries
             ? .waiting(until: shard.now + AgentTunnel.pause(failures: tunnel.failures, using: &random)) : .failed
@@ -326,6 +314,23 @@ extension AgentController {
         tunnels[name]?.phase = .closing(id)
         release(name, shard)
         shard.perform(.close(id, .requested))
+    }
+
+    private func audit(
+        _ event: AuditEvent,
+        _ name: String,
+        _ path: Path,
+        _ error: CulvertError?,
+        _ reason: String? = nil
+    ) {
+        guard let writer = parts.audit else { return }
+        var record = AuditRecord(event, at: SystemClock.wall, gateway: parts.name)
+        record.name = name
+        record.path = path
+        record.addresses = tunnels[name]?.addresses ?? []
+        if let error { record.fail(error) }
+        if let reason { record.reason = reason }
+        writer.write(record)
     }
 
     /// Answers everybody who waits for the tunnel to stand or fail.

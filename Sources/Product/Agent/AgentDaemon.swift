@@ -1,13 +1,16 @@
 import AdminAPI
+import AuditLog
 import ConfigFile
 import Dataplane
 import Foundation
+import Glibc
 import IKECrypto
 import IKEv2
 import IPsecTypes
 import Logging
 import PacketIO
 import Runtime
+import Synchronization
 
 /// `culvert agent run`: owns the tunnels of `up`.
 public final class AgentDaemon: Sendable {
@@ -22,10 +25,14 @@ public final class AgentDaemon: Sendable {
 
     private let configuration: AgentConfiguration
     private let options: Options
+    private let available: AvailableAlgorithms
+    private let audit: AuditWriter?
     private let dataplane: UserspaceDataplane
     private let shard: ControlShard
     private let started = SystemClock.now
     private let stopRequested = DispatchSemaphore(value: 0)
+    private let stopped = DispatchSemaphore(value: 0)
+    private let isStopping = Atomic<Bool>(false)
     private let logger: Logger
 
     /// How long the peers have to answer our Deletes when we stop.
@@ -36,22 +43,48 @@ public final class AgentDaemon: Sendable {
     /// Runs until SIGTERM, SIGINT or a stop request. Errors come before anything was changed on the host.
     public static func run(_ configuration: AgentConfiguration, options: Options, logger: Logger) throws(CulvertError) {
         ProcessHardening.apply()
+        let available = AlgorithmSelfTest.run()
+        for name in available.failed {
+            logger.error("an algorithm fails its self-test and is not offered", metadata: ["algorithm": "\(name)"])
+        }
         let signals: DaemonSignals
-        let daemon: AgentDaemon
         do throws(IOFailure) {
             signals = try DaemonSignals()
-            daemon = try AgentDaemon(configuration, options, logger)
         } catch {
             throw error.culvertError()
         }
+        let daemon = try AgentDaemon(configuration, options, available, logger)
         defer { daemon.shutDown() }
         try daemon.serve(signals)
     }
 
-    private init(_ configuration: AgentConfiguration, _ options: Options, _ logger: Logger) throws(IOFailure) {
+    private init(
+        _ configuration: AgentConfiguration,
+        _ options: Options,
+        _ available: AvailableAlgorithms,
+        _ logger: Logger
+    ) throws(CulvertError) {
         self.configuration = configuration
         self.options = options
+        self.available = available
         self.logger = logger
+        audit = try configuration.files.audit.map { path throws(CulvertError) in
+            try AuditWriter(path: path, gateway: configuration.name, logger: logger)
+        }
+        do throws(IOFailure) {
+            dataplane = try Self.startDataplane(configuration)
+            do throws(IOFailure) {
+                shard = try Self.startShard(configuration, dataplane, audit, logger)
+            } catch {
+                dataplane.stop()
+                throw error
+            }
+        } catch {
+            throw error.culvertError()
+        }
+    }
+
+    private static func startDataplane(_ configuration: AgentConfiguration) throws(IOFailure) -> UserspaceDataplane {
         var plane = DataplaneConfiguration(
             ikePort: UInt16(clamping: configuration.network.ikePort),
             natPort: UInt16(clamping: configuration.network.natPort),
@@ -62,7 +95,15 @@ public final class AgentDaemon: Sendable {
         plane.workers = 1
         let dataplane = try UserspaceDataplane(plane, rules: nil)
         try dataplane.start()
-        self.dataplane = dataplane
+        return dataplane
+    }
+
+    private static func startShard(
+        _ configuration: AgentConfiguration,
+        _ dataplane: UserspaceDataplane,
+        _ audit: AuditWriter?,
+        _ logger: Logger
+    ) throws(IOFailure) -> ControlShard {
         let ports = dataplane.ports ?? (500, 4500)
         let crypto = StandardCryptoProvider()
         let registry = PeerRegistry()
@@ -77,16 +118,17 @@ public final class AgentDaemon: Sendable {
             pool: BoundedPool(name: "culvert-work", threads: 2, limit: 1024)
         )
         let controller = AgentController.Parts(
-            interfaceName: dataplane.interfaceName ?? configuration.network.tun,
-            mtu: configuration.network.mtu,
+            name: configuration.name,
             addsRoutes: configuration.network.routes,
             localPort: ports.ike,
             crypto: crypto,
             registry: registry,
+            audit: audit,
             logger: logger
         )
-        shard = try ControlShard(parts, dataplane: dataplane) { () throws(IOFailure) in
-            try AgentController(controller)
+        let name = dataplane.interfaceName ?? configuration.network.tun
+        return try ControlShard(parts, dataplane: dataplane) { () throws(IOFailure) in
+            AgentController(controller, interface: try TunnelInterface(name: name, mtu: configuration.network.mtu))
         }
     }
 
@@ -104,7 +146,10 @@ public final class AgentDaemon: Sendable {
                 : error.culvertError(.controlRefused)
         }
         defer { server.stop() }
-        for connection in configuration.connections where connection.autostart { begin(connection) }
+        let starter = Thread { [self] in startConnections() }
+        starter.name = "culvert-start"
+        starter.start()
+        audit?.write(AuditRecord(.daemonStart, at: SystemClock.wall, gateway: configuration.name))
         let notify = SystemdNotify.fromEnvironment()
         try? notify.ready(status: "agent \(configuration.name)")
         logger.info("agent is ready", metadata: ["control": "\(configuration.files.control)"])
@@ -123,19 +168,44 @@ public final class AgentDaemon: Sendable {
 
     private func shutDown() {
         logger.info("agent stops")
+        isStopping.store(true, ordering: .relaxed)
+        stopped.signal()
         shard.shutDown(grace: Self.deleteGrace)
         dataplane.stop()
+        audit?.write(AuditRecord(.daemonStop, at: SystemClock.wall, gateway: configuration.name))
+        audit?.stop()
     }
 
-    private func begin(_ connection: AgentConnection) {
+    /// Brings up what the configuration keeps. What cannot be read or resolved yet, as while a machine starts, is tried
+    /// again.
+    private func startConnections() {
+        var waiting = configuration.connections.filter(\.autostart)
+        var failures = 0
+        var random = SystemRandom()
+        while !waiting.isEmpty, !isStopping.load(ordering: .relaxed) {
+            waiting.removeAll { begin($0) }
+            guard !waiting.isEmpty else { return }
+            failures += 1
+            let pause = AgentTunnel.pause(failures: failures, using: &random)
+            _ = stopped.wait(timeout: .now() + .nanoseconds(Int(pause.wholeNanoseconds)))
+        }
+    }
+
+    /// Whether the connection is in the shard's hands.
+    private func begin(_ connection: AgentConnection) -> Bool {
         do throws(CulvertError) {
-            let loaded = try ConnectionLoader(settings: configuration).load(connection)
+            let loaded = try ConnectionLoader(settings: configuration, available: available).load(connection)
             shard.post { core, delegate in
                 guard let controller = delegate as? AgentController else { return }
                 controller.up(loaded, arguments: UpArguments(), shard: core) { _ in }
             }
+            return true
         } catch {
-            logger.error("connection not started", metadata: ["connection": "\(connection.name)", "error": "\(error)"])
+            logger.error(
+                "connection not started; it is tried again",
+                metadata: ["connection": "\(connection.name)", "error": "\(error.message)"]
+            )
+            return false
         }
     }
 
@@ -188,7 +258,7 @@ public final class AgentDaemon: Sendable {
     }
 
     private func up(_ arguments: UpArguments) throws(CulvertError) -> AdminResponse {
-        let loader = ConnectionLoader(settings: configuration)
+        let loader = ConnectionLoader(settings: configuration, available: available)
         var loaded: LoadedConnection
         if let path = arguments.profilePath {
             let profile = try loader.readProfile(path)
@@ -234,12 +304,8 @@ public final class AgentDaemon: Sendable {
             throw CulvertError(.unknownName, name.map { "no tunnel is named \($0)" } ?? "there is no tunnel")
         }
         // The Deletes are answered within a round trip; a dead peer is not waited for longer than this.
-        for _ in 0..<100 {
-            let left = shard.call { core, delegate in
-                (delegate as? AgentController)?.statuses(core).filter { names.contains($0.name) }.count ?? 0
-            }
-            if left == 0 { break }
-            Thread.sleep(forTimeInterval: 0.02)
+        _ = shard.wait(seconds: Self.deleteGrace) { _, delegate -> Bool? in
+            (delegate as? AgentController)?.tunnels.keys.contains { names.contains($0) } == true ? nil : true
         }
         return .done("down: \(names.joined(separator: ", "))")
     }
@@ -269,12 +335,12 @@ public final class AgentDaemon: Sendable {
         guard let probe, let (found, id, before) = probe else {
             throw CulvertError(.unknownName, name.map { "no tunnel named \($0) is up" } ?? "no tunnel is up")
         }
-        while SystemClock.now - begun < .seconds(seconds) {
-            let last = shard.call { core, _ in core.status(id)?.lastInbound }
-            if let last, let last, last != before {
-                return .pong(name: found, milliseconds: Double((last - begun).wholeNanoseconds) / 1_000_000)
-            }
-            Thread.sleep(forTimeInterval: 0.002)
+        let heard = shard.wait(seconds: Double(seconds)) { core, _ -> Instant? in
+            guard let last = core.status(id)?.lastInbound, last != before else { return nil }
+            return last
+        }
+        if let heard {
+            return .pong(name: found, milliseconds: Double((heard - begun).wholeNanoseconds) / 1_000_000)
         }
         throw CulvertError(.peerDead, "the peer of \(found) did not answer within \(seconds) s")
     }

@@ -24,6 +24,8 @@ struct AgentTunnel {
     var addresses: [IPAddress] = []
     var routes: [IPPrefix] = []
     var setup: Duration?
+    /// Since when it stands.
+    var upSince: Instant?
     var lastError: CulvertError?
     /// Failures in a row, for the pause before the next try.
     var failures = 0
@@ -51,7 +53,11 @@ struct AgentTunnel {
         }
     }
 
-    /// The pause before try number `failures`: doubling from 1 s to 60 s, half of it random, so that a thousand agents do
+    /// A tunnel that stood for less than this counts as another failure in a row: two agents of one identity would else
+    /// throw each other out without a pause.
+    static let steadyAfter: Duration = .seconds(60)
+
+    /// The pause after `failures` in a row: doubling from 2 s to 60 s, half of it random, so that a thousand agents do
     /// not come back at once.
     static func pause(failures: Int, using generator: inout some RandomNumberGenerator) -> Duration {
         let whole = min(60_000, 1000 << min(failures, 6))

@@ -25,12 +25,16 @@ struct LoadedConnection: Sendable {
     var trust: CertificateAuthenticator.Trust?
     /// Whether it is tried again after a failure.
     var isKept: Bool
+    /// Whether the configuration itself names all of a family; else a grant of everything is refused (C09).
+    var wantsEverything: Bool
 }
 
 /// Reads a connection's files. Each failure names the file, what is wrong with it and what to do.
 struct ConnectionLoader {
     /// The agent's settings.
     var settings: AgentConfiguration
+    /// What passed its known answers; nothing else is offered.
+    var available: AvailableAlgorithms
 
     func load(_ connection: AgentConnection) throws(CulvertError) -> LoadedConnection {
         switch connection.credentials {
@@ -42,16 +46,18 @@ struct ConnectionLoader {
                 connection,
                 gateway: connection.gateway ?? "",
                 certificate: try read(certificate, isPrivate: false),
-                key: try read(key, isPrivate: true),
+                key: SecretBytes(wiping: try read(key, isPrivate: true)),
                 authorities: try read(authorities, isPrivate: false)
             )
         case .presharedKey(let path):
-            return try sharedKeyConnection(connection, secret: try read(path, isPrivate: true))
+            let secret = SecretBytes(wiping: try read(path, isPrivate: true), trimmingLineEnd: true)
+            return try sharedKeyConnection(connection, secret: secret)
         }
     }
 
     func readProfile(_ path: String) throws(CulvertError) -> AgentProfile {
-        let bytes = try read(path, isPrivate: true)
+        var bytes = try read(path, isPrivate: true)
+        defer { bytes.wipe() }
         do throws(ConfigProblems) {
             return try AgentProfile.decode(bytes, file: path)
         } catch {
@@ -68,7 +74,7 @@ struct ConnectionLoader {
             connection,
             gateway: connection.gateway ?? profile.gateway,
             certificate: Array(profile.certificate.utf8),
-            key: Array(profile.key.utf8),
+            key: profile.key,
             authorities: Array(profile.authorities.utf8)
         )
     }
@@ -77,7 +83,7 @@ struct ConnectionLoader {
         _ connection: AgentConnection,
         gateway: String,
         certificate: [UInt8],
-        key: [UInt8],
+        key: SecretBytes,
         authorities: [UInt8]
     ) throws(CulvertError) -> LoadedConnection {
         let chain = try certificates(certificate, "certificate of \(connection.name)")
@@ -91,7 +97,7 @@ struct ConnectionLoader {
         }
         let signing: SigningKey
         do throws(KeyRefusal) {
-            signing = try SigningKey(pem: key)
+            signing = try key.withUnsafeBytes { (bytes) throws(KeyRefusal) in try SigningKey(pem: bytes) }
         } catch {
             throw CulvertError(.keyUnusable, "the private key of \(connection.name) cannot be used: \(error)")
         }
@@ -116,11 +122,10 @@ struct ConnectionLoader {
 
     private func sharedKeyConnection(
         _ connection: AgentConnection,
-        secret: [UInt8]
+        secret: SecretBytes
     ) throws(CulvertError) -> LoadedConnection {
-        let trimmed = SecretBytes(secret.trimmedLineEnd)
         do throws(KeyRefusal) {
-            _ = try PreSharedKey(trimmed)
+            _ = try PreSharedKey(secret)
         } catch {
             throw CulvertError(.weakPSK, "the pre-shared key of \(connection.name) is refused: \(error)")
         }
@@ -135,7 +140,7 @@ struct ConnectionLoader {
             .preSharedKey(keyID),
             .preSharedKey(keyID)
         )
-        result.preSharedKey = trimmed
+        result.preSharedKey = secret
         return result
     }
 
@@ -157,7 +162,9 @@ struct ConnectionLoader {
             : connection.remote.map { TrafficSelector($0) }
         let child = settings.esp.child(
             name: "default",
-            proposals: connection.espProposals.map { $0.map { ESPProposal($0) } } ?? settings.esp.offeredProposals,
+            proposals: available.usable(
+                connection.espProposals.map { $0.map { ESPProposal($0) } } ?? settings.esp.offeredProposals
+            ),
             local: connection.local.map { TrafficSelector($0) },
             remote: wanted
         )
@@ -167,7 +174,9 @@ struct ConnectionLoader {
             remoteIdentity: .oneOf([expected]),
             localAuthentication: ours,
             remoteAuthentication: theirs,
-            ikeProposals: connection.ikeProposals.map { $0.map { IKEProposal($0) } } ?? settings.ike.offeredProposals,
+            ikeProposals: available.usable(
+                connection.ikeProposals.map { $0.map { IKEProposal($0) } } ?? settings.ike.offeredProposals
+            ),
             children: [child],
             requestedAddresses: connection.virtualAddress ? IPAddress.Family.allCases : [],
             requestsDNS: connection.virtualAddress,
@@ -180,7 +189,8 @@ struct ConnectionLoader {
             gateway: gateway,
             remotes: remotes,
             configuration: configuration,
-            isKept: connection.autostart
+            isKept: connection.autostart,
+            wantsEverything: PushedSettings.isEverything(connection.remote)
         )
     }
 
@@ -217,11 +227,13 @@ struct ConnectionLoader {
     }
 }
 
-extension Array where Element == UInt8 {
-    /// Without the line end that editors put at the end of a file.
-    fileprivate var trimmedLineEnd: ArraySlice<UInt8> {
-        var slice = self[...]
-        while let last = slice.last, last == 10 || last == 13 { slice = slice.dropLast() }
-        return slice
+extension SecretBytes {
+    /// Takes what was read from a file, without the line end that editors put there, and wipes the array.
+    convenience init(wiping bytes: consuming [UInt8], trimmingLineEnd: Bool = false) {
+        var slice = bytes[...]
+        while trimmingLineEnd, let last = slice.last, last == 10 || last == 13 { slice = slice.dropLast() }
+        self.init(slice)
+        slice = []
+        bytes.wipe()
     }
 }

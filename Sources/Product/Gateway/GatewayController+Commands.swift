@@ -14,6 +14,7 @@ extension GatewayController {
     /// Takes a new configuration as a whole. Tunnels whose grant is the same stay untouched.
     func apply(_ new: LoadedGateway, shard: ShardCore, oracle: any KeyOracle, authenticator: any PeerAuthenticator) {
         loaded = new
+        policyLoadedAt = SystemClock.wall
         shard.replace(oracle: oracle, authenticator: authenticator)
         parts.replaceRules(new.policy.table)
         sessions.maximumSessions = new.configuration.limits.sessions

@@ -12,7 +12,7 @@ extension GatewayController {
     func observe(_ report: IKEReport, shard: ShardCore) {
         parts.logger.debug("ike", metadata: ["report": "\(report)"])
         switch report {
-        case .established(let status): sessionStarts(status)
+        case .established(let status): sessionStarts(status, shard)
         case .childEstablished(let id, let child): childStarts(id, child, shard)
         case .childRekeyed(let id, let old, let child): childRekeyed(id, old, child, shard)
         case .childClosed(let id, let child, let reason): childEnds(id, child, reason, shard)
@@ -33,11 +33,16 @@ extension GatewayController {
         sessionOf[id].flatMap { sessions[$0] ?? ended[$0] }
     }
 
-    private func sessionStarts(_ status: IKESAStatus) {
+    private func sessionStarts(_ status: IKESAStatus, _ shard: ShardCore) {
+        guard let session = session(of: status.id) else {
+            // RFC 7296 keeps an IKE SA whose first child was refused; one that was granted nothing does not stay for long.
+            withoutSession[status.id] = shard.now + loaded.configuration.ike.halfOpenLife
+            return
+        }
         var record = record(.sessionStart)
         record.path = status.path
         record.suite = status.suite.map { "\($0)" }
-        if let session = session(of: status.id) { describe(session, in: &record) }
+        describe(session, in: &record)
         parts.audit.write(record)
         parts.logger.info(
             "session started",
@@ -82,12 +87,13 @@ extension GatewayController {
     }
 
     private func sessionEnds(_ status: IKESAStatus, _ reason: CloseReason, _ shard: ShardCore) {
+        withoutSession[status.id] = nil
         guard let id = sessionOf.removeValue(forKey: status.id) else { return }
         ikeSAs[id] = nil
         let session = sessions.close(id, now: shard.now) ?? ended[id]
         ended[id] = nil
         let counters = closedCounters.removeValue(forKey: id) ?? SACounters()
-        for prefix in siteRoutes.removeValue(forKey: id) ?? [] { network.interface.removeRoute(prefix) }
+        for prefix in siteRoutes.removeValue(forKey: id) ?? [] { network.removeRoute(prefix) }
         var record = record(.sessionEnd)
         record.path = status.path
         record.reason = endings.removeValue(forKey: id)?.rawValue ?? reason.word
@@ -109,6 +115,8 @@ extension GatewayController {
         }
         // A refusal by policy has its own record already.
         if case .refused = failure.cause { return }
+        // Anybody can make handshakes fail: beyond a rate they are counted, and the count is told.
+        guard strangers.takes(now: shard.now) else { return }
         let error = failure.error
         var record = record(failure.stage == .authentication ? .authenticationFailed : .negotiationFailed)
         record.claimedID = failure.remoteIdentity.map { "\($0)" }
@@ -119,10 +127,12 @@ extension GatewayController {
     }
 
     private func childFailed(_ id: IKESAID, _ failure: FailureReport) {
+        // Without a session it was policy that refused, and that has its own record.
+        guard let session = session(of: id) else { return }
         let error = failure.error
         var record = record(.childRefused)
         record.path = failure.path
-        if let session = session(of: id) { describe(session, in: &record) }
+        describe(session, in: &record)
         record.fail(error)
         parts.audit.write(record)
         note(error, peer: "\(failure.path.remote)")
@@ -149,14 +159,14 @@ extension GatewayController {
         }
         var added: [IPPrefix] = []
         for prefix in Set(prefixes).sorted(by: { $0.description < $1.description }) {
-            if let overlap = network.interface.conflict(prefix) {
+            if let overlap = network.conflict(prefix) {
                 note(
                     CulvertError(.routeConflict, "\(prefix) of \(session.subject.identity) lies in \(overlap.network)"),
                     peer: "\(session.subject.identity)"
                 )
                 continue
             }
-            if (try? network.interface.addRoute(prefix, from: nil)) != nil { added.append(prefix) }
+            if (try? network.addRoute(prefix)) != nil { added.append(prefix) }
         }
         siteRoutes[session.id] = added
     }

@@ -21,10 +21,12 @@ final class GatewayController: ShardDelegate {
         var logger: Logger
         var replaceRules: @Sendable (RuleTable) -> Void
         var makeSessionID: @Sendable () -> String
+        /// The newest revocations: what was revoked between a peer's verification and its authorization still counts.
+        var revocation: @Sendable () -> any RevocationView
     }
 
     let parts: Parts
-    let network: HostNetwork
+    let network: any SiteNetwork
     var loaded: LoadedGateway
     var sessions: SessionTable
     /// The IKE SA of each session, and the other way round.
@@ -38,17 +40,21 @@ final class GatewayController: ShardDelegate {
     var siteRoutes: [String: [IPPrefix]] = [:]
     /// Sessions that the table has let go of and whose IKE SA is still to close.
     var ended: [String: Session] = [:]
+    /// IKE SAs without a session (no address was left): closed when their peer has had its time to ask again.
+    var withoutSession: [IKESAID: Instant] = [:]
+    /// Failures before authentication, which strangers can cause at will.
+    var strangers = FailureBudget()
     private var nextRenewal: Instant?
     /// How often leases are looked at.
     private static let renewalInterval: Duration = .seconds(15)
     /// The newest failures, newest last.
     private(set) var failures: [FailureStatus] = []
-    let policyLoadedAt: WallTime
+    var policyLoadedAt: WallTime
 
     /// Failures kept for status.
     private static let failureLimit = 64
 
-    init(_ parts: Parts, network: HostNetwork) {
+    init(_ parts: Parts, network: any SiteNetwork) {
         self.parts = parts
         self.network = network
         loaded = parts.loaded
@@ -83,9 +89,14 @@ final class GatewayController: ShardDelegate {
         now: Instant,
         wallClock: WallTime
     ) -> AuthorizationDecision {
-        if case .childSA(let session) = request.purpose { return authorizeChild(session) }
+        if case .childSA(let session) = request.purpose { return authorizeChild(session, now, wallClock) }
         guard let subject = subject(request) else {
-            return .deny(reason: "unknown_identity: no policy can name \(request.identity)", .authenticationFailed)
+            let error = CulvertError(.unknownPeer, "no policy can name \(request.identity)")
+            return refuse(request, error, .authenticationFailed)
+        }
+        let peer = parts.registry.peer(request.verified.token)
+        if let peer, case .revoked = parts.revocation().status(of: peer.serial, issuer: peer.issuer) {
+            return refuse(request, CulvertError(.certificateRevoked), .authenticationFailed)
         }
         guard parts.audit.isHealthy else {
             return refuse(request, CulvertError(.auditUnavailable), .authenticationFailed)
@@ -95,7 +106,6 @@ final class GatewayController: ShardDelegate {
         case .denied(let denial): return refuse(request, denial.error, .authenticationFailed)
         case .allowed(let allowed): grant = allowed
         }
-        let peer = parts.registry.peer(request.verified.token)
         let opened: (session: Session, replaced: [Session])
         do throws(SessionRefusal) {
             opened = try sessions.open(
@@ -122,14 +132,17 @@ final class GatewayController: ShardDelegate {
         if session.leaseEnds != nil { nextRenewal = nextRenewal ?? now + Self.renewalInterval }
         sessionOf[request.ikeSA] = session.id
         ikeSAs[session.id] = request.ikeSA
-        return .allow(authorization(session, now, wallClock))
+        var answer = authorization(session, now, wallClock)
+        // A site keeps its older IKE SAs unless the new one took their fixed address.
+        if !opened.replaced.isEmpty { answer.replacesOlder = true }
+        return .allow(answer)
     }
 
-    private func authorizeChild(_ id: String) -> AuthorizationDecision {
+    private func authorizeChild(_ id: String, _ now: Instant, _ wallClock: WallTime) -> AuthorizationDecision {
         guard let session = sessions[id] else {
             return .deny(reason: "session_ended: session \(id) has ended", .noAdditionalSAs)
         }
-        return .allow(authorization(session, SystemClock.now, SystemClock.wall))
+        return .allow(authorization(session, now, wallClock))
     }
 
     private func authorization(_ session: Session, _ now: Instant, _ wall: WallTime) -> AuthorizationGrant {
@@ -213,16 +226,28 @@ final class GatewayController: ShardDelegate {
     // MARK: Deadlines
 
     var nextDeadline: Instant? {
-        [sessions.nextDeadline(), nextRenewal].compactMap { $0 }.min()
+        [sessions.nextDeadline(), nextRenewal, strangers.nextSummary, withoutSession.values.min()].compactMap { $0 }
+            .min()
     }
 
     func handleTimeout(shard: ShardCore) {
         let now = shard.now
         if let due = nextRenewal, due <= now { renewLeases(shard) }
         for (session, end) in sessions.expire(now: now) {
+            guard let id = ikeSAs[session.id] else { continue }
             endings[session.id] = end
             ended[session.id] = session
-            if let id = ikeSAs[session.id] { shard.perform(.close(id, .expired)) }
+            shard.perform(.close(id, .expired))
+        }
+        for (id, end) in withoutSession where end <= now {
+            withoutSession[id] = nil
+            shard.perform(.close(id, .requested))
+        }
+        if let untold = strangers.summary(now: now) {
+            var record = record(.sourceLimited)
+            record.count = untold
+            record.reason = "failures before authentication that have no record of their own"
+            parts.audit.write(record)
         }
     }
 

@@ -36,6 +36,10 @@ extension GatewayDaemon {
 
     /// Reads the configuration again. A bad one changes nothing; one that needs a restart is refused by name.
     func reload() -> AdminResponse {
+        reloading.withLock { _ in reloadAlone() }
+    }
+
+    private func reloadAlone() -> AdminResponse {
         let old = current.withLock { $0 }
         do throws(CulvertError) {
             let configuration = try LoadedGateway.readConfiguration(configurationPath)
@@ -48,18 +52,16 @@ extension GatewayDaemon {
                 )
             }
             let loaded = try LoadedGateway.load(configuration, previous: old.policy, available: available)
-            current.withLock { $0 = loaded }
             let watcher = revocation
             let oracle = loaded.oracle(crypto)
             let authenticator = loaded.authenticator(crypto, registry) { watcher.view }
-            shard.post { core, delegate in
-                (delegate as? GatewayController)?.apply(
-                    loaded,
-                    shard: core,
-                    oracle: oracle,
-                    authenticator: authenticator
-                )
+            let applied = shard.call(seconds: 30) { core, delegate -> Bool in
+                guard let controller = delegate as? GatewayController else { return false }
+                controller.apply(loaded, shard: core, oracle: oracle, authenticator: authenticator)
+                return true
             }
+            guard applied == true else { throw CulvertError(.controlTimeout) }
+            current.withLock { $0 = loaded }
             audit.write(AuditRecord(.configReload, at: SystemClock.wall, gateway: configuration.name))
             logger.notice("configuration reloaded")
             return .done("reloaded \(configurationPath) and \(configuration.files.policy)")
@@ -72,16 +74,20 @@ extension GatewayDaemon {
         }
     }
 
-    private static func restartOnly(_ old: GatewayConfiguration, _ new: GatewayConfiguration) -> [String] {
+    static func restartOnly(_ old: GatewayConfiguration, _ new: GatewayConfiguration) -> [String] {
         var keys: [String] = []
         if old.listen != new.listen { keys.append("listen") }
         if old.network.tun != new.network.tun { keys.append("network.tun") }
         if old.network.mtu != new.network.mtu { keys.append("network.mtu") }
         if old.network.snat != new.network.snat { keys.append("network.snat") }
+        if old.network.holdDown != new.network.holdDown { keys.append("network.hold_down") }
         if old.pools != new.pools { keys.append("network.pools") }
         if old.files.control != new.files.control { keys.append("files.control") }
         if old.files.audit != new.files.audit { keys.append("files.audit") }
         if old.files.state != new.files.state { keys.append("files.state") }
+        if old.files.ca != new.files.ca { keys.append("files.ca") }
+        if old.logLevel != new.logLevel { keys.append("log_level") }
+        if old.name != new.name { keys.append("name") }
         return keys
     }
 

@@ -25,6 +25,8 @@ public final class GatewayDaemon: Sendable {
     let audit: AuditWriter
     let revocation: RevocationWatcher
     let current: Mutex<LoadedGateway>
+    /// Held while a reload is under way: two at once would leave daemon and shard with different files.
+    let reloading = Mutex<Bool>(false)
     let logger: Logger
     let started = SystemClock.now
     let stopRequested = DispatchSemaphore(value: 0)
@@ -74,7 +76,6 @@ public final class GatewayDaemon: Sendable {
         current = Mutex(loaded)
         let dataplane = try Self.startDataplane(loaded)
         self.dataplane = dataplane
-        let audit: AuditWriter
         let later = ShardSlot()
         do throws(CulvertError) {
             audit = try AuditWriter(path: configuration.files.audit, gateway: configuration.name, logger: logger)
@@ -87,8 +88,27 @@ public final class GatewayDaemon: Sendable {
             dataplane.stop()
             throw error
         }
-        self.audit = audit
-        let watcher = revocation
+        do throws(CulvertError) {
+            shard = try Self.startShard(loaded, dataplane, crypto, registry, revocation, audit, logger)
+        } catch {
+            revocation.stop()
+            dataplane.stop()
+            audit.stop()
+            throw error
+        }
+        later.set(shard)
+    }
+
+    private static func startShard(
+        _ loaded: LoadedGateway,
+        _ dataplane: UserspaceDataplane,
+        _ crypto: StandardCryptoProvider,
+        _ registry: PeerRegistry,
+        _ revocation: RevocationWatcher,
+        _ audit: AuditWriter,
+        _ logger: Logger
+    ) throws(CulvertError) -> ControlShard {
+        let configuration = loaded.configuration
         let controller = GatewayController.Parts(
             loaded: loaded,
             registry: registry,
@@ -100,7 +120,8 @@ public final class GatewayDaemon: Sendable {
                     milliseconds: UInt64(max(0, SystemClock.wallNanoseconds / 1_000_000)),
                     random: SystemRandom.bytes(ULID.randomByteCount)
                 ).description
-            }
+            },
+            revocation: { revocation.view }
         )
         var random = SystemRandom()
         let parts = ControlShard.Parts(
@@ -108,13 +129,13 @@ public final class GatewayDaemon: Sendable {
             crypto: crypto,
             spis: SPIAllocator(node: 0, shard: 0, key: (random.next(), random.next()), start: random.next()),
             oracle: loaded.oracle(crypto),
-            authenticator: loaded.authenticator(crypto, registry) { watcher.view },
+            authenticator: loaded.authenticator(crypto, registry) { revocation.view },
             pool: BoundedPool(name: "culvert-work", threads: 2, limit: 4096)
         )
         let interfaceName = dataplane.interfaceName ?? configuration.network.tun
         let failures = FailureSlot()
         do throws(IOFailure) {
-            shard = try ControlShard(parts, dataplane: dataplane) { () throws(IOFailure) in
+            return try ControlShard(parts, dataplane: dataplane) { () throws(IOFailure) in
                 do throws(CulvertError) {
                     let network = try HostNetwork(
                         configuration,
@@ -129,11 +150,8 @@ public final class GatewayDaemon: Sendable {
                 }
             }
         } catch {
-            dataplane.stop()
-            audit.stop()
             throw failures.value ?? error.culvertError()
         }
-        later.set(shard)
     }
 
     private static func startDataplane(_ loaded: LoadedGateway) throws(CulvertError) -> UserspaceDataplane {

@@ -34,10 +34,10 @@ final class HostNetwork {
             throw error.culvertError()
         }
         for pool in configuration.pools {
-            if let overlap = interface.conflict(pool) {
+            if let overlap = interface.overlaps(pool).first {
                 throw CulvertError(
                     .poolConflict,
-                    "the pool \(pool) lies in this host's network \(overlap.network) on \(overlap.interface)",
+                    "the pool \(pool) overlaps this host's network \(overlap.network) on \(overlap.interface)",
                     next: "set network.pools in gateway.yaml to networks that are free here"
                 )
             }
@@ -56,7 +56,12 @@ final class HostNetwork {
                 metadata: ["error": "\(error)"]
             )
         }
-        try forward(configuration)
+        do throws(CulvertError) {
+            try forward(configuration)
+        } catch {
+            tearDown()
+            throw error
+        }
     }
 
     /// Forwarding by interface and source NAT. A host that forbids it still serves what it can and says what is missing.

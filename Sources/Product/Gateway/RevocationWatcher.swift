@@ -12,6 +12,7 @@ import Synchronization
 final class RevocationWatcher: Sendable {
     private let current = Mutex<RevokedSerials>(RevokedSerials())
     private let stopping = Atomic<Bool>(false)
+    private let stopped = DispatchSemaphore(value: 0)
 
     /// How often the store is asked: a revoked certificate loses its tunnel within this and the time of a Delete.
     private static let interval = 0.5
@@ -42,7 +43,10 @@ final class RevocationWatcher: Sendable {
         thread.start()
     }
 
-    func stop() { stopping.store(true, ordering: .relaxed) }
+    func stop() {
+        stopping.store(true, ordering: .relaxed)
+        stopped.signal()
+    }
 
     private func follow(
         _ records: CertificateRecords,
@@ -51,8 +55,9 @@ final class RevocationWatcher: Sendable {
         _ onRevoked: @Sendable (Set<String>) -> Void
     ) {
         var feed = start
+        var isFailing = false
         while !stopping.load(ordering: .relaxed) {
-            Thread.sleep(forTimeInterval: Self.interval)
+            _ = stopped.wait(timeout: .now() + Self.interval)
             let before = feed
             let outcome = Self.wait { () async throws -> (RevocationFeed, [RevokedCertificate]) in
                 var next = before
@@ -62,11 +67,14 @@ final class RevocationWatcher: Sendable {
             switch outcome {
             case .success(let (next, new)):
                 feed = next
+                isFailing = false
                 guard !new.isEmpty else { continue }
                 current.withLock { $0 = next.revoked }
                 onRevoked(Set(new.map { "\($0.serial)" }))
             case .failure(let error):
-                logger.error("revocations cannot be read", metadata: ["error": "\(error)"])
+                // Said once; what is known stays in force.
+                if !isFailing { logger.error("revocations cannot be read", metadata: ["error": "\(error)"]) }
+                isFailing = true
             }
         }
     }

@@ -25,6 +25,12 @@ public final class AuditWriter: Sendable {
     private let state = Mutex(State())
     private let available = DispatchSemaphore(value: 0)
     private let finished = DispatchSemaphore(value: 0)
+    /// Signalled by ``stop()``, so that a pause between two tries ends with it.
+    private let stopped = DispatchSemaphore(value: 0)
+    /// The pause between two tries while the disk refuses.
+    private static let retryPause = 0.5
+    /// The trail's end is read from a local file; longer means that the disk hangs.
+    private static let patience = 30
     private let path: String
     private let gateway: String
     private let logger: Logger
@@ -47,7 +53,10 @@ public final class AuditWriter: Sendable {
         }
         thread.name = "culvert-audit"
         thread.start()
-        if let result = opened.wait(seconds: 30), let failure = result { throw failure }
+        guard let result = opened.wait(seconds: Self.patience) else {
+            throw CulvertError(.auditUnavailable, "the disk does not answer: \(path)")
+        }
+        if let failure = result { throw failure }
     }
 
     /// Whether records reach the disk.
@@ -70,6 +79,7 @@ public final class AuditWriter: Sendable {
     public func stop() {
         state.withLock { $0.stopping = true }
         available.signal()
+        stopped.signal()
         _ = finished.wait(timeout: .now() + 5)
     }
 
@@ -106,8 +116,11 @@ public final class AuditWriter: Sendable {
                     return first
                 }
                 if first { logger.error("the audit trail cannot be written", metadata: ["error": "\(error.message)"]) }
-                if state.withLock({ $0.stopping }) { return }
-                Thread.sleep(forTimeInterval: 0.5)
+                if state.withLock({ $0.stopping }) {
+                    logger.error("audit records are lost", metadata: ["records": "\(records.count)"])
+                    return
+                }
+                _ = stopped.wait(timeout: .now() + Self.retryPause)
             }
         }
     }
@@ -148,15 +161,20 @@ struct AuditFile: ~Copyable {
             let count = bytes.withUnsafeBytes {
                 Glibc.write(descriptor, $0.baseAddress.map { $0 + written }, bytes.count - written)
             }
-            guard count > 0 else {
-                let error = Self.failure(path, "writing")
-                _ = ftruncate(descriptor, before)
-                throw error
-            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw takenBack(to: before, "writing") }
             written += count
         }
-        fdatasync(descriptor)
+        // Some file systems find out only now that there is no room.
+        guard fdatasync(descriptor) == 0 else { throw takenBack(to: before, "making it durable") }
         chain = next
+    }
+
+    /// Cuts off what was written of a batch. The failure is read from `errno` first.
+    private func takenBack(to size: off_t, _ step: String) -> CulvertError {
+        let error = Self.failure(path, step)
+        _ = ftruncate(descriptor, size)
+        return error
     }
 
     private static func failure(_ path: String, _ step: String) -> CulvertError {
@@ -182,9 +200,13 @@ struct AuditFile: ~Copyable {
         }
         if lineEnd + 1 < length { _ = ftruncate(descriptor, off_t(size - length + lineEnd + 1)) }
         let begin = bytes[..<lineEnd].lastIndex(of: 10).map { $0 + 1 } ?? 0
-        guard let entry = AuditEntry(line: bytes[begin..<lineEnd]) else {
-            throw CulvertError(.stateDamaged, "the last record of the audit trail \(path) cannot be read")
+        guard let entry = AuditEntry(line: bytes[begin..<lineEnd]), hexadecimal(digest(entry.body)) == entry.hash else {
+            throw CulvertError(.stateDamaged, "the last record of the audit trail \(path) is damaged or was changed")
         }
-        return AuditTail(sequence: entry.record.sequence, hash: entry.hash, wholeBytes: size)
+        return AuditTail(sequence: entry.record.sequence, hash: entry.hash, wholeBytes: size - length + lineEnd + 1)
+    }
+
+    private static func hexadecimal(_ bytes: [UInt8]) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 }

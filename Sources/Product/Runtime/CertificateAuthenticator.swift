@@ -4,6 +4,7 @@ import IKEMessage
 import IKEv2
 import IPsecTypes
 import PKI
+import Policy
 import Synchronization
 
 /// Verifies a peer's chain, identity, role and signature against what its connection trusts.
@@ -16,16 +17,20 @@ public final class CertificateAuthenticator: PeerAuthenticator {
         public var purpose: ValidationPurpose
         /// Which signatures are accepted.
         public var signatures: SignaturePolicy
+        /// The signature schemes of AUTH that are accepted; nil for all that ``signatures`` allows.
+        public var schemes: Set<PolicyPeer.Signature>?
 
         /// Gathers the parts.
         public init(
             anchors: TrustAnchors,
             purpose: ValidationPurpose,
-            signatures: SignaturePolicy = SignaturePolicy()
+            signatures: SignaturePolicy = SignaturePolicy(),
+            schemes: Set<PolicyPeer.Signature>? = nil
         ) {
             self.anchors = anchors
             self.purpose = purpose
             self.signatures = signatures
+            self.schemes = schemes
         }
     }
 
@@ -91,6 +96,11 @@ public final class CertificateAuthenticator: PeerAuthenticator {
                 key: key,
                 policy: trust.signatures
             )
+            if let schemes = trust.schemes, !schemes.contains(algorithm.scheme) {
+                return .refused(
+                    reason: "auth_signature: \(algorithm) is not among the signatures allowed for this peer"
+                )
+            }
             let attributes = [
                 "subject": peer.displayName,
                 "serial": "\(peer.serial)",
@@ -173,6 +183,18 @@ extension CertificateIdentity {
         case .distinguishedName(let der): self = .distinguishedName(der)
         case .keyID(let bytes): self = .keyID(bytes)
         case .generalName, .null, .other: return nil
+        }
+    }
+}
+
+extension SignatureAlgorithm {
+    /// The policy's word for it.
+    fileprivate var scheme: PolicyPeer.Signature {
+        switch self {
+        case .rsaPSS: .rsaPSS
+        case .rsaPKCS1: .rsaPKCS1
+        case .ecdsa: .ecdsa
+        case .ed25519: .ed25519
         }
     }
 }

@@ -13,8 +13,17 @@ enum ShardMessage: Sendable {
     case generated(OperationID, KeyExchangeHandle, KeyExchangePrivateKey)
     /// Something to do on the shard's thread.
     case command(@Sendable (ShardCore, any ShardDelegate) -> Void)
+    /// Somebody waits for something to become true.
+    case watch(ShardWatch)
     /// The end.
     case stop
+}
+
+/// A condition that is looked at after every turn of the shard until it holds or its time is over.
+struct ShardWatch: Sendable {
+    var deadline: Instant
+    /// Whether it holds; hands the value over itself.
+    var holds: @Sendable (ShardCore, any ShardDelegate) -> Bool
 }
 
 /// A control shard: one thread that owns an IKE endpoint and all that hangs on it (law 3). This handle may be used from
@@ -57,6 +66,8 @@ public final class ControlShard: Sendable {
     private let finished = DispatchSemaphore(value: 0)
     /// Answers and commands that may wait for the shard at once.
     private static let mailboxLimit = 1 << 17
+    /// A delegate prepares interface and firewall within this.
+    private static let startPatience = 30.0
 
     /// Starts the thread. `makeDelegate` runs on it, so the delegate needs no locks.
     public init(
@@ -82,7 +93,10 @@ public final class ControlShard: Sendable {
         thread.name = "culvert-ike"
         thread.stackSize = 4 << 20
         thread.start()
-        if let result = begun.wait(seconds: 30.0), let failure = result { throw failure }
+        guard let result = begun.wait(seconds: Self.startPatience) else {
+            throw IOFailure(call: "start the control thread", code: 0, text: "it does not get ready")
+        }
+        if let failure = result { throw failure }
     }
 
     /// Runs `body` on the shard's thread and waits for its result; nil when the shard does not answer in `seconds`.
@@ -92,6 +106,23 @@ public final class ControlShard: Sendable {
     ) -> Value? {
         let box = Waiting<Value>()
         guard mailbox.post(.command { core, delegate in box.finish(body(core, delegate)) }) else { return nil }
+        return box.wait(seconds: seconds)
+    }
+
+    /// Waits until `body` gives a value; it is asked on the shard's thread after everything that happens there. nil when
+    /// it gave none in `seconds`.
+    public func wait<Value: Sendable>(
+        seconds: Double,
+        until body: @escaping @Sendable (ShardCore, any ShardDelegate) -> Value?
+    ) -> Value? {
+        let box = Waiting<Value>()
+        let deadline = SystemClock.now + .milliseconds(Int64(min(max(0, seconds), 1e9) * 1000))
+        let watch = ShardWatch(deadline: deadline) { core, delegate in
+            guard let value = body(core, delegate) else { return false }
+            box.finish(value)
+            return true
+        }
+        guard mailbox.post(.watch(watch)) else { return nil }
         return box.wait(seconds: seconds)
     }
 
@@ -107,11 +138,7 @@ public final class ControlShard: Sendable {
         last: @escaping @Sendable (ShardCore, any ShardDelegate) -> Void = { _, _ in }
     ) {
         post { core, _ in core.perform(.closeAll) }
-        let deadline = SystemClock.now + .milliseconds(Int(grace * 1000))
-        while SystemClock.now < deadline {
-            guard let left = call(seconds: 1, { core, _ in core.statuses.count }), left > 0 else { break }
-            Thread.sleep(forTimeInterval: 0.02)
-        }
+        _ = wait(seconds: grace) { core, _ in core.statuses.isEmpty ? true : nil }
         _ = call(seconds: 5) { core, delegate in last(core, delegate) }
         mailbox.post(.stop)
         _ = finished.wait(timeout: .now() + 5)
@@ -137,6 +164,7 @@ public final class ControlShard: Sendable {
             dataplane: dataplane
         )
         core.attach(delegate)
+        var watches: [ShardWatch] = []
         while true {
             pollSet.wait(until: core.nextDeadline)
             // Established tunnels first: the data plane's events, then answers, then commands, then timers.
@@ -154,10 +182,12 @@ public final class ControlShard: Sendable {
                         )
                     )
                 case .command(let body): body(core, delegate)
+                case .watch(let watch): watches.append(watch)
                 case .stop: return
                 }
             }
             core.handleTimeouts()
+            watches.removeAll { $0.holds(core, delegate) || $0.deadline <= SystemClock.now }
         }
     }
 }

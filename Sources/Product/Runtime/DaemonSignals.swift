@@ -46,16 +46,23 @@ public enum ProcessHardening {
         umask(0o077)
     }
 
+    private static func isDirectory(_ path: String) -> Bool {
+        let code = errno
+        defer { errno = code }
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    }
+
     /// Makes a directory of mode 0700 with its parents of mode 0755.
     public static func makeDirectory(_ path: String) throws(CulvertError) {
-        var current = ""
+        var current = path.hasPrefix("/") ? "/" : ""
         let parts = path.split(separator: "/")
         let old = umask(0)
         defer { umask(old) }
         for (index, part) in parts.enumerated() {
-            current += "/" + part
+            current += (index == 0 ? "" : "/") + part
             let mode: mode_t = index == parts.count - 1 ? 0o700 : 0o755
-            guard mkdir(current, mode) == 0 || errno == EEXIST else {
+            guard mkdir(current, mode) == 0 || (errno == EEXIST && isDirectory(current)) else {
                 throw CulvertError(
                     errno == EACCES || errno == EPERM ? .needsPrivilege : .stateUnwritable,
                     "\(current) cannot be made: \(String(cString: strerror(errno)))"

@@ -76,7 +76,7 @@ extension ESPSettings {
             remoteSelectors: remote,
             lifetime: SALifetime(
                 softBytes: rekeyBytes,
-                hardBytes: rekeyBytes &* 2,
+                hardBytes: rekeyBytes.multipliedSaturating(by: 2),
                 softPackets: rekeyPackets,
                 hardPackets: nil
             ),
@@ -84,5 +84,13 @@ extension ESPSettings {
             hard: hardLife,
             replayWindow: replayWindow
         )
+    }
+}
+
+extension UInt64 {
+    /// The product, or the largest number.
+    fileprivate func multipliedSaturating(by factor: UInt64) -> UInt64 {
+        let (product, overflow) = multipliedReportingOverflow(by: factor)
+        return overflow ? .max : product
     }
 }

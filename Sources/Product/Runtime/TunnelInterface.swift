@@ -27,20 +27,27 @@ public final class TunnelInterface {
         (try? netlink.route(to: remote))?.flatMap(\.preferredSource)
     }
 
-    /// Networks of this host that `prefix` would shadow or be shadowed by.
+    /// A network of this host that a route to `prefix` would take packets from. A wider grant leaves local networks alone,
+    /// because the more specific route wins.
     public func conflict(_ prefix: IPPrefix) -> LocalNetworks.Overlap? {
-        guard let local = try? LocalNetworks(netlink) else { return nil }
-        // A wider grant leaves local networks alone, because the more specific route wins.
-        return local.overlaps(prefix, ignoring: [name]).first { overlap in
-            overlap.network.length <= prefix.length && overlap.network.length > 0
-        }
+        overlaps(prefix).first { Self.isTaken($0.network, by: prefix) }
     }
+
+    /// Networks of this host that share any address with `prefix`: none may with a pool, whose addresses are ours alone.
+    public func overlaps(_ prefix: IPPrefix) -> [LocalNetworks.Overlap] {
+        guard let local = try? LocalNetworks(netlink) else { return [] }
+        return local.overlaps(prefix, ignoring: [name]).filter { $0.network.length > 0 }
+    }
+
+    /// Whether a route to `prefix` is at least as specific as the one to `network`, and so wins.
+    static func isTaken(_ network: IPPrefix, by prefix: IPPrefix) -> Bool { network.length <= prefix.length }
 
     /// Adds an address as a host prefix; counted, so that two tunnels may share it.
     public func add(_ address: IPAddress) throws(IOFailure) {
+        if addressOwners[address] == nil {
+            try netlink.addAddress(address, prefixLength: address.family.bits, interfaceIndex: index)
+        }
         addressOwners[address, default: 0] += 1
-        guard addressOwners[address] == 1 else { return }
-        try netlink.addAddress(address, prefixLength: address.family.bits, interfaceIndex: index)
     }
 
     /// Removes an address when its last owner lets go.
@@ -52,9 +59,10 @@ public final class TunnelInterface {
 
     /// Leads a network into the tunnel.
     public func addRoute(_ prefix: IPPrefix, from source: IPAddress?) throws(IOFailure) {
+        if routeOwners[prefix] == nil {
+            try netlink.replaceRoute(Route(to: prefix, interfaceIndex: index, preferredSource: source))
+        }
         routeOwners[prefix, default: 0] += 1
-        guard routeOwners[prefix] == 1 else { return }
-        try netlink.replaceRoute(Route(to: prefix, interfaceIndex: index, preferredSource: source))
     }
 
     /// Takes a route back when its last owner lets go.

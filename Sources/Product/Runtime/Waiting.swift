@@ -5,6 +5,8 @@ import Synchronization
 public final class Waiting<Value: Sendable>: Sendable {
     private let value = Mutex<Value?>(nil)
     private let ready = DispatchSemaphore(value: 0)
+    /// Ten years: what callers say stays within what the system's clock can count.
+    private static var longest: Double { 315_360_000 }
 
     /// Nothing is there yet.
     public init() {}
@@ -24,6 +26,7 @@ public final class Waiting<Value: Sendable>: Sendable {
 
     /// Waits at most so long; nil when nothing came.
     public func wait(seconds: Double) -> Value? {
+        let seconds = min(max(0, seconds), Self.longest)
         guard ready.wait(timeout: .now() + seconds) == .success else { return nil }
         return value.withLock { $0 }
     }

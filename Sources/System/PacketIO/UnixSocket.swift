@@ -78,11 +78,13 @@ public final class UnixConnection: Sendable {
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &time, size)
     }
 
-    /// Reads exactly `count` bytes; nil when the peer closed before the first of them.
-    public func read(count: Int) throws(IOFailure) -> [UInt8]? {
+    /// Reads exactly `count` bytes; nil when the peer closed before the first of them. With `deadline` all of them must
+    /// be there by then; else each may take as long as ``setDeadline(seconds:)`` says.
+    public func read(count: Int, before deadline: Instant? = nil) throws(IOFailure) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
+            if let deadline { try waitForBytes(until: deadline) }
             let got = bytes.withUnsafeMutableBytes {
                 recv(descriptor, $0.baseAddress.map { $0 + filled }, count - filled, 0)
             }
@@ -97,6 +99,15 @@ public final class UnixConnection: Sendable {
             filled += got
         }
         return bytes
+    }
+
+    private func waitForBytes(until deadline: Instant) throws(IOFailure) {
+        while true {
+            let left = (deadline - SystemClock.now).wholeNanoseconds / 1_000_000
+            guard left > 0 else { throw IOFailure(call: "read from control socket", code: ETIMEDOUT, hint: "") }
+            var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            if poll(&waiting, 1, CInt(clamping: left)) > 0 { return }
+        }
     }
 
     /// Writes all bytes.

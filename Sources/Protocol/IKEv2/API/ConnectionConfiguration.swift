@@ -87,6 +87,8 @@ public struct ConnectionConfiguration: Hashable, Sendable {
 public enum RemoteIdentity: Hashable, Sendable {
     /// Any identity that its certificate carries; authorization decides. Not allowed beside a pre-shared key.
     case any
+    /// Any distinguished name that its certificate carries; authorization compares it with the policy's text.
+    case anyDistinguishedName
     /// One of these, of exactly this type (A11).
     case oneOf([Identity])
 
@@ -94,6 +96,7 @@ public enum RemoteIdentity: Hashable, Sendable {
     public func allows(_ identity: Identity) -> Bool {
         switch self {
         case .any: true
+        case .anyDistinguishedName: if case .distinguishedName = identity { true } else { false }
         case .oneOf(let identities): identities.contains(identity)
         }
     }

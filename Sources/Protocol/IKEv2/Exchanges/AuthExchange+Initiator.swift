@@ -95,7 +95,7 @@ extension Engine {
 
     func mismatch(_ claimed: Identity, _ expected: RemoteIdentity) -> IdentityMismatch {
         switch expected {
-        case .any: IdentityMismatch(claimed: claimed, expected: [])
+        case .any, .anyDistinguishedName: IdentityMismatch(claimed: claimed, expected: [])
         case .oneOf(let identities): IdentityMismatch(claimed: claimed, expected: identities)
         }
     }

@@ -55,7 +55,9 @@ extension Engine {
                 let suite = sa.suite
             else { return false }
             // Whoever knows a group's key must not be able to claim any name.
-            if connection.remoteAuthentication.isPreSharedKey, connection.remoteIdentity == .any { return false }
+            if connection.remoteAuthentication.isPreSharedKey {
+                guard case .oneOf = connection.remoteIdentity else { return false }
+            }
             return connection.ikeProposals.contains { $0.contains(suite) }
         }
     }

@@ -1,0 +1,226 @@
+import ConfigFile
+import IKECrypto
+import IKEMessage
+import IKEv2
+import IPsecTypes
+import PKI
+import Policy
+import Runtime
+
+/// Makes the engine's connections: one for each `peers:` entry, one for all that are known by their subject, then one for
+/// all agents. The engine takes the first that fits.
+struct ConnectionBuilder {
+    private(set) var connections: [ConnectionConfiguration] = []
+    private(set) var signers: [KeyID: LocalKeyOracle.Signer] = [:]
+    private(set) var preSharedKeys: [KeyID: SecretBytes] = [:]
+    private(set) var trust: [String: CertificateAuthenticator.Trust] = [:]
+
+    private let configuration: GatewayConfiguration
+    private let own: TrustAnchors
+    private let available: AvailableAlgorithms
+    private let chain: [[UInt8]]
+    private let key: SigningKey
+    private let identity: Identity
+
+    init(
+        _ configuration: GatewayConfiguration,
+        own: TrustAnchors,
+        available: AvailableAlgorithms
+    ) throws(CulvertError) {
+        self.configuration = configuration
+        self.own = own
+        self.available = available
+        let certificateFile = configuration.identity.certificate
+        let bytes = try readFile(certificateFile)
+        do throws(PEM.Failure) {
+            chain = try PEM.certificates(in: bytes)
+        } catch {
+            throw CulvertError(.badCertificateFile, "\(certificateFile): \(error)")
+        }
+        var keyBytes = try readFile(configuration.identity.key, isPrivate: true)
+        defer { keyBytes.wipe() }
+        do throws(KeyRefusal) {
+            key = try SigningKey(pem: keyBytes)
+        } catch {
+            throw CulvertError(.keyUnusable, "\(configuration.identity.key): \(error)")
+        }
+        guard let leaf = chain.first, let parsed = try? ParsedCertificate(der: leaf) else {
+            throw CulvertError(.badCertificateFile, "\(certificateFile) holds no certificate that can be read")
+        }
+        guard parsed.spkiDER == key.publicKeyDER else {
+            throw CulvertError(.keyUnusable, "\(configuration.identity.key) is not the key of \(certificateFile)")
+        }
+        let shown = configuration.identity.id ?? parsed.names.dns.first ?? configuration.identityName
+        guard let identity = Identity(configuration: shown) else {
+            throw CulvertError(.invalidValue, "identity.id: \(shown.printable) is not an identity")
+        }
+        self.identity = identity
+    }
+
+    mutating func add(_ peer: PolicyPeer, authorities: [String: TrustAnchors]) throws(CulvertError) {
+        let name = LoadedGateway.connectionName(peer)
+        guard let remote = Identity(peer.id) else {
+            throw CulvertError(.invalidValue, "\(peer.reference): \(peer.id) cannot be used with a pre-shared key")
+        }
+        let local = peer.localID.flatMap { Identity($0) } ?? identity
+        let policy = signaturePolicy(peer.signatures)
+        let ours: LocalAuthentication
+        let theirs: RemoteAuthentication
+        switch peer.authentication {
+        case .presharedKey(let path):
+            preSharedKeys[KeyID(name)] = try sharedKey(path)
+            ours = .preSharedKey(KeyID(name))
+            theirs = .preSharedKey(KeyID(name))
+        case .certificate(let authority):
+            let anchors = try anchors(authority, authorities, peer)
+            signers[KeyID(name)] = LocalKeyOracle.Signer(key: key, policy: policy)
+            trust[name] = trust(anchors, peer.signatures)
+            ours = .certificate(chain: chain, key: KeyID(name))
+            theirs = .certificate(authorityKeyHashes: hashes(anchors))
+        }
+        add(base(name, local, .oneOf([remote]), ours, theirs), peer)
+    }
+
+    /// Peers with distinguished names share one connection; policy tells them apart by their certificates' subjects and
+    /// roots. What is negotiated before that must therefore be the same for all of them.
+    mutating func addNamed(_ peers: [PolicyPeer], authorities: [String: TrustAnchors]) throws(CulvertError) {
+        guard let first = peers.first else { return }
+        var roots: [[UInt8]] = []
+        for peer in peers {
+            guard case .certificate(let authority) = peer.authentication else { continue }
+            guard
+                peer.localID == first.localID, peer.signatures == first.signatures,
+                peer.ikeProposals == first.ikeProposals, peer.espProposals == first.espProposals
+            else {
+                throw CulvertError(
+                    .invalidValue,
+                    "\(peer.reference): peers with distinguished names must have the same local_id, signatures, ike and esp"
+                        + " as \(first.reference)"
+                )
+            }
+            roots += try anchors(authority, authorities, peer).certificates.map(\.der).filter { !roots.contains($0) }
+        }
+        let name = peers.count == 1 ? LoadedGateway.connectionName(first) : LoadedGateway.namedPeers
+        let all: TrustAnchors
+        do throws(TrustAnchors.Failure) {
+            all = try TrustAnchors(certificates: roots)
+        } catch {
+            throw CulvertError(.untrustedIssuer, "\(first.reference): \(error)")
+        }
+        let policy = signaturePolicy(first.signatures)
+        signers[KeyID(name)] = LocalKeyOracle.Signer(key: key, policy: policy)
+        trust[name] = trust(all, first.signatures)
+        let local = first.localID.flatMap { Identity($0) } ?? identity
+        let ours = LocalAuthentication.certificate(chain: chain, key: KeyID(name))
+        let theirs = RemoteAuthentication.certificate(authorityKeyHashes: hashes(all))
+        add(base(name, local, .anyDistinguishedName, ours, theirs), first)
+    }
+
+    private mutating func add(_ made: ConnectionConfiguration, _ peer: PolicyPeer) {
+        var connection = made
+        connection.signatures = signaturePolicy(peer.signatures)
+        if let own = peer.ikeProposals { connection.ikeProposals = available.usable(own.map { IKEProposal($0) }) }
+        if let own = peer.espProposals {
+            connection.children[0].proposals = available.usable(own.map { ESPProposal($0) })
+        }
+        connection.timing = configuration.ike.siteTiming
+        connection.replacesOlder = false
+        connections.append(connection)
+    }
+
+    mutating func addAgents() {
+        let name = LoadedGateway.agents
+        let schemes: [PolicyPeer.Signature] = [.ecdsa, .ed25519, .rsaPSS]
+        signers[KeyID(name)] = LocalKeyOracle.Signer(key: key, policy: signaturePolicy(schemes))
+        trust[name] = trust(own, schemes)
+        connections.append(
+            base(
+                name,
+                identity,
+                .any,
+                .certificate(chain: chain, key: KeyID(name)),
+                .certificate(authorityKeyHashes: hashes(own))
+            )
+        )
+    }
+
+    private func base(
+        _ name: String,
+        _ local: Identity,
+        _ remote: RemoteIdentity,
+        _ ours: LocalAuthentication,
+        _ theirs: RemoteAuthentication
+    ) -> ConnectionConfiguration {
+        let everything = IPAddress.Family.allCases.map { TrafficSelector.everything($0) }
+        let child = configuration.esp.child(
+            name: "default",
+            proposals: available.usable(configuration.esp.acceptedProposals),
+            local: everything,
+            remote: everything
+        )
+        return ConnectionConfiguration(
+            name: name,
+            localIdentity: local,
+            remoteIdentity: remote,
+            localAuthentication: ours,
+            remoteAuthentication: theirs,
+            ikeProposals: available.usable(configuration.ike.acceptedProposals),
+            children: [child],
+            alwaysEncapsulates: !configuration.listen.rawESP,
+            fragmentBytes: configuration.ike.fragmentSize,
+            timing: configuration.ike.timing
+        )
+    }
+
+    private func anchors(
+        _ authority: PolicyPeer.Authority,
+        _ authorities: [String: TrustAnchors],
+        _ peer: PolicyPeer
+    ) throws(CulvertError) -> TrustAnchors {
+        switch authority {
+        case .own: return own
+        case .file(let path):
+            guard let anchors = authorities[path] else { throw CulvertError(.missingFile, "\(path) was not read") }
+            return anchors
+        case .publicKey(let digest):
+            guard let pin = SPKIFingerprint(digest) else {
+                throw CulvertError(.invalidValue, "\(peer.reference): not a SHA-256 value")
+            }
+            do throws(TrustAnchors.Failure) {
+                let known = own.certificates.filter { $0.fingerprint == pin }.map(\.der)
+                return try TrustAnchors(certificates: known, pins: [pin])
+            } catch {
+                throw CulvertError(.untrustedIssuer, "\(peer.reference): \(error)")
+            }
+        }
+    }
+
+    private func sharedKey(_ path: String) throws(CulvertError) -> SecretBytes {
+        var bytes = try readFile(path, isPrivate: true)
+        while let last = bytes.last, last == 10 || last == 13 { bytes.removeLast() }
+        let secret = SecretBytes(bytes)
+        bytes.wipe()
+        do throws(KeyRefusal) {
+            return try PreSharedKey(secret).secret
+        } catch {
+            throw CulvertError(.weakPSK, "\(path): \(error)")
+        }
+    }
+
+    private func hashes(_ anchors: TrustAnchors) -> [[UInt8]] {
+        anchors.spkiDERs.map { FixedLegacyDigests.authorityHash(spkiDER: $0) }
+    }
+
+    private func trust(_ anchors: TrustAnchors, _ schemes: [PolicyPeer.Signature]) -> CertificateAuthenticator.Trust {
+        CertificateAuthenticator.Trust(
+            anchors: anchors,
+            purpose: .peer,
+            signatures: signaturePolicy(schemes),
+            schemes: Set(schemes)
+        )
+    }
+
+    private func signaturePolicy(_ allowed: [PolicyPeer.Signature]) -> SignaturePolicy {
+        SignaturePolicy(allowRSAPKCS1: allowed.contains(.rsaPKCS1))
+    }
+}

@@ -1,0 +1,21 @@
+import IPsecTypes
+import Netlink
+import Runtime
+
+/// What sessions change on the host: routes to the networks behind sites.
+protocol SiteNetwork: AnyObject {
+    /// A network of this host that a route to `prefix` would take packets from.
+    func conflict(_ prefix: IPPrefix) -> LocalNetworks.Overlap?
+    /// Leads a network into the tunnel.
+    func addRoute(_ prefix: IPPrefix) throws(IOFailure)
+    /// Takes a route back.
+    func removeRoute(_ prefix: IPPrefix)
+    /// Takes everything back, at the end.
+    func tearDown()
+}
+
+extension HostNetwork: SiteNetwork {
+    func conflict(_ prefix: IPPrefix) -> LocalNetworks.Overlap? { interface.conflict(prefix) }
+    func addRoute(_ prefix: IPPrefix) throws(IOFailure) { try interface.addRoute(prefix, from: nil) }
+    func removeRoute(_ prefix: IPPrefix) { interface.removeRoute(prefix) }
+}
