@@ -4,6 +4,7 @@ import ConfigFile
 import Dataplane
 import IKEv2
 import IPsecTypes
+import Logging
 import PKI
 import PacketIO
 import Policy
@@ -20,18 +21,32 @@ extension GatewayController {
         sessions.maximumSessions = new.configuration.limits.sessions
         sessions.replacePools(new.configuration.pools, reserved: Self.fixedAddresses(new.policy.document))
         shard.perform(.reload(new.engine))
+        let before = Dictionary(sessions.all.map { ($0.id, $0.grant) }, uniquingKeysWith: { $1 })
         for (session, change) in sessions.apply(new.policy) {
             guard let id = ikeSAs[session.id] else { continue }
             switch change {
             case .unchanged: continue
-            case .denied: endings[session.id] = .policyChanged
-            case .changed:
-                // The packets are checked against the new rules at once; new selectors need a new negotiation.
-                endings[session.id] = .policyChanged
+            case .changed(let grant):
+                if let old = before[session.id], keeps(old, grant) {
+                    parts.logger.notice(
+                        "a session's grant changed: what it lost is refused now, what it won comes with its next set-up",
+                        metadata: ["session": "\(session.id)"]
+                    )
+                    continue
+                }
+            case .denied: break
             }
+            endings[session.id] = .policyChanged
             shard.perform(.close(id, .configurationRemoved))
         }
         parts.audit.write(record(.policyReload))
+    }
+
+    /// Whether a tunnel may stay under another grant: its packets are checked against its rules as they read now, so it
+    /// must not hang on a rule that no longer fits, nor on addresses that changed.
+    private func keeps(_ old: PolicyGrant, _ new: PolicyGrant) -> Bool {
+        old.virtualAddress == new.virtualAddress && old.remoteSelectors == new.remoteSelectors
+            && Set(new.ruleIndices).isSuperset(of: old.ruleIndices)
     }
 
     /// Ends the sessions of certificates that were revoked.

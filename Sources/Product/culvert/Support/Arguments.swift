@@ -17,7 +17,7 @@ struct AddressArgument: ExpressibleByArgument {
     }
 }
 
-/// A duration such as 90s, 15m, 24h or 7d.
+/// A duration such as 90s, 15m, 24h or 7d; a bare number is seconds.
 struct DurationArgument: ExpressibleByArgument {
     var seconds: Int64
     var defaultValueDescription: String { Duration.seconds(seconds).configText }
@@ -25,7 +25,8 @@ struct DurationArgument: ExpressibleByArgument {
     init(seconds: Int64) { self.seconds = seconds }
 
     init?(argument: String) {
-        guard let duration = Duration(configText: argument), duration > .zero else { return nil }
+        let text = argument.utf8.allSatisfy { (48...57).contains($0) } ? "\(argument)s" : argument
+        guard let duration = Duration(configText: text), duration > .zero else { return nil }
         seconds = duration.components.seconds
         guard seconds > 0 else { return nil }
     }
