@@ -60,6 +60,10 @@ public struct LoadedGateway: Sendable {
         }
         let unresolved = document.peers
         document.resolveAuthorities(digests)
+        let compiled = PolicyEngine(document, previous: previous)
+        let failures = compiled.testFailures()
+        // A policy that fails its own tests is refused whole, at start and at reload (E1204).
+        guard failures.isEmpty else { throw CulvertError(ConfigProblems(failures.map(\.problem))) }
         var builder = try ConnectionBuilder(configuration, own: own, available: available)
         let named = unresolved.filter(\.isKnownByItsSubject)
         for peer in unresolved where !peer.isKnownByItsSubject { try builder.add(peer, authorities: peerAnchors) }
@@ -73,7 +77,7 @@ public struct LoadedGateway: Sendable {
         limits.certificates = configuration.limits.chain
         return LoadedGateway(
             configuration: configuration,
-            policy: PolicyEngine(document, previous: previous),
+            policy: compiled,
             engine: IKEConfiguration(
                 connections: builder.connections,
                 limits: limits,
