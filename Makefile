@@ -26,7 +26,7 @@ format: ## format every source file in place
 	@swift format -i --parallel -r Sources Tests
 
 docs: ## write the parts of docs/reference that the source knows
-	@CULVERT_WRITE_DOCS=1 CULVERT_ONLY=ArchitectureTests swift test --filter ReferenceTests
+	@CULVERT_WRITE_DOCS=1 CULVERT_ONLY=ArchitectureTests,CLITests,culvert swift test --filter ReferenceTests
 
 demo: build ## a certificate authority, a gateway, an agent behind a NAT, an artifact pulled through the tunnel
 	@lab/demo

@@ -120,6 +120,11 @@ var targets: [Target] = [
     tests("RuntimeTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime"]),
     tests("GatewayTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime", "Gateway"]),
     tests("AgentTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime", "Agent"]),
+    tests(
+        "CLITests",
+        floor1 + [
+            "Policy", "AdminAPI", "ConfigFile", "PKI", "CertificateAuthority", "culvert", arguments,
+        ]),
     tests("SimulationTests", control + ["ESP", "Simulation"]),
     tests("ArchitectureTests", floor1 + ["ConfigFile"]),
 ]
