@@ -93,12 +93,13 @@ final class AgentController: ShardDelegate {
         }
     }
 
-    /// The IKE SA of a tunnel; of the only one when no name is given.
+    /// The IKE SA of a tunnel; of the only one that is up when no name is given.
     func ikeSA(_ name: String?) -> (String, IKESAID)? {
-        guard let name = name ?? (tunnels.count == 1 ? tunnels.keys.first : nil), let tunnel = tunnels[name],
-            case .up(let id) = tunnel.phase
-        else { return nil }
-        return (name, id)
+        let found = tunnels.compactMap { tunnel -> (String, IKESAID)? in
+            guard name == nil || name == tunnel.key, case .up(let id) = tunnel.value.phase else { return nil }
+            return (tunnel.key, id)
+        }
+        return found.count == 1 ? found.first : nil
     }
 
     /// All tunnels by name.
