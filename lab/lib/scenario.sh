@@ -45,10 +45,10 @@ on() { local side=$1 verb=$2; shift 2; "$L/peers/${kind[$side]}" "$verb" "$W/$si
 fact() { on "$1" facts | sed -n "s/^$2=//p"; }
 fact_is() { [ "$(fact "$1" "$2")" = "$3" ]; }
 fact_has() { fact "$1" "$2" | grep -qE -- "$3"; }
-logged() { cat "$W/$1"/*.log "$W/$1"/out 2>/dev/null | grep -qiE -- "$2"; }
+logged() { { cat "$W/$1"/*.log "$W/$1"/out "$W/$1"/up.out 2>/dev/null || true; } | grep -iE -- "$2" >/dev/null; }
 is_culvert() { [ "${kind[$1]}" = culvert ]; }
 
-# pair A-KIND B-KIND [KEY=VALUE | a:KEY=VALUE | b:KEY=VALUE ...]: configures and starts both, in a new lab
+# pair A-KIND B-KIND [from=alt, which has no NAT | KEY=VALUE | a:KEY=VALUE | b:KEY=VALUE ...]: configures and starts both, in a new lab
 pair() {
   local a_kind=$1 b_kind=$2 a=() b=() word; shift 2
   a=(lid=runner.lab rid=gw.lab remote=203.0.113.10 rts=10.20.0.0/24 vips=0.0.0.0)
@@ -58,9 +58,9 @@ pair() {
     a:*) a+=("${word#a:}");; b:*) b+=("${word#b:}");; from=*) ;; *) a+=("$word") b+=("$word");;
     esac
   done
-  local from=runner; for word in "$@"; do case $word in from=*) from=${word#from=};; esac; done
   [ -e "/run/netns/$P-gw" ] || net up
-  peer b "$b_kind" gw "${b[@]}"; peer a "$a_kind" "$from" "${a[@]}"
+  for word in "$@"; do case $word in from=alt) net move alt;; esac; done
+  peer b "$b_kind" gw "${b[@]}"; peer a "$a_kind" runner "${a[@]}"
   start b; start a
 }
 call() { on a up || fail "${kind[a]} could not connect: $(tail -2 "$W/a/up.out" 2>/dev/null | tr '\n' ' ')"; }

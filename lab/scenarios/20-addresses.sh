@@ -7,7 +7,7 @@ sc_addresses() {
   call
   expect "an IPv4 address from the pool" sh -c "ip -n $P-runner addr show | grep -q 'inet 10.99.0.'"
   expect "an IPv6 address from the pool" sh -c "ip -n $P-runner addr show | grep -q 'inet6 fd99::'"
-  expect "name servers of both families" eval 'logged a "INTERNAL_IP4_DNS|DNS server 10.20.0.53" && logged a "INTERNAL_IP6_DNS|DNS server fd20::53"'
+  expect "name servers of both families" eval 'grep -q "nameserver 10.20.0.53" "$W/a/resolv.conf" && grep -q "nameserver fd20::53" "$W/a/resolv.conf"'
   ping_through 10.20.0.2
   ping_through fd20::2
 }

@@ -19,9 +19,9 @@ lossy() { # A B: every fifth packet is lost while setting up
   ping_through
 }
 keepalive() { # the mapping of a NAT in front of us stays open
-  pair culvert strongswan auth=psk a:keepalive=2
+  pair culvert strongswan auth=psk a:keepalive=5 a:dpd=60
   call
-  within nat timeout 10 tcpdump -lnni out -c 2 'udp port 4500 and udp[4:2] = 9' > "$W/keepalive.out" 2>&1 || fail "no keepalive in 10 s"
+  within nat timeout 15 tcpdump -lnni out -c 2 'udp port 4500 and udp[4:2] = 9' > "$W/keepalive.out" 2>&1 || fail "no keepalive in 15 s"
   say "ok: keepalives pass the NAT"
   ping_through
 }

@@ -52,8 +52,8 @@ stranger() {
   gateway_by_init
   at gw "$CULVERT" ca issue --name stranger --out "$W/stranger.culvert" --dir "$W/gw/etc" > /dev/null || fail issue
   refute "an identity without a rule connects" agent_up "$W/stranger.culvert"
-  expect "it is told that policy says no" grep -qE 'E12[0-9][0-9]' "$W/runner/up.out"
-  expect "the gateway says why" grep -qE 'stranger' "$W/gw/gateway.log"
+  expect "it is told where to look" grep -qE 'E1[12][0-9][0-9]' "$W/runner/up.out"
+  expect "the gateway says why" grep -qE 'no rule fits stranger.*E1201' "$W/gw/gateway.log"
 }
 scenario cc-no-rule "an identity that no rule fits is refused, with the reason" stranger
 
@@ -83,7 +83,11 @@ reload() {
   agent_up || fail up
   local before after
   before=$(at runner "$CULVERT" status --json | jq -r '.tunnels[0].tunnel.initiatorSPI')
-  sed -i 's/icmp\]/icmp, tcp\/443]/' "$W/gw/etc/policy.yaml"
+  cat >> "$W/gw/etc/policy.yaml" <<'Y'
+  - name: others
+    when: {name: runner2}
+    allow: [registry]
+Y
   at gw "$CULVERT" gateway reload -c "$W/gw/etc/gateway.yaml" || fail "reload"
   expect "the tunnel still works" answers
   after=$(at runner "$CULVERT" status --json | jq -r '.tunnels[0].tunnel.initiatorSPI')
@@ -93,6 +97,10 @@ reload() {
   expect "the mistake is located, with the nearest name" grep -qE 'policy.yaml:[0-9]+:[0-9]+.*' "$W/reload.out"
   expect "and the nearest name is given" grep -q 'allow' "$W/reload.out"
   expect "the tunnel still works after the refused reload" answers
+  cp "$W/policy.good" "$W/gw/etc/policy.yaml"; sed -i 's/icmp\]/icmp, tcp\/443]/' "$W/gw/etc/policy.yaml"
+  at gw "$CULVERT" gateway reload -c "$W/gw/etc/gateway.yaml" || fail "reload"
+  expect_soon 15 "a tunnel whose grants changed comes back with the new ones" eval 'at runner "$CULVERT" status --json | jq -e "[.tunnels[].tunnel.children[].remoteSelectors[]] | any(test(\"443\"))"'
+  expect_soon 5 "and works" answers
 }
 scenario cc-reload "reload keeps tunnels; a bad file is refused whole, with its place" reload
 
