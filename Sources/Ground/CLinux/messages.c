@@ -15,8 +15,16 @@
 // pktinfo (28 with IPv6), TOS, segment size: 36 + 20 + 20 rounded up, with room to spare.
 #define CONTROL_SIZE 128
 
+// What one segmented send may carry: UDP_MAX_SEGMENTS of kernels before 6.9, and an IP datagram's worth of bytes.
+#define SEGMENTS_MAX 64
+#define SEGMENTED_BYTES_MAX 65000
+// Calls that send datagram by datagram after the kernel refused a segmented send, before it is tried again.
+#define PLAIN_CALLS 1024
+
 struct culvert_vector {
     uint32_t capacity;
+    uint32_t plain_calls;
+    uint32_t *runs;
     struct mmsghdr *headers;
     struct iovec *vectors;
     struct sockaddr_storage *names;
@@ -31,7 +39,8 @@ struct culvert_vector *culvert_vector_create(uint32_t capacity) {
     vector->vectors = calloc(capacity, sizeof *vector->vectors);
     vector->names = calloc(capacity, sizeof *vector->names);
     vector->controls = calloc(capacity, CONTROL_SIZE);
-    if (!vector->headers || !vector->vectors || !vector->names || !vector->controls) {
+    vector->runs = calloc(capacity, sizeof *vector->runs);
+    if (!vector->headers || !vector->vectors || !vector->names || !vector->controls || !vector->runs) {
         culvert_vector_destroy(vector);
         return NULL;
     }
@@ -44,6 +53,7 @@ void culvert_vector_destroy(struct culvert_vector *vector) {
     free(vector->vectors);
     free(vector->names);
     free(vector->controls);
+    free(vector->runs);
     free(vector);
 }
 
@@ -221,7 +231,7 @@ static void *put_control(struct msghdr *header, int level, int type, size_t size
     return CMSG_DATA(c);
 }
 
-static void write_control(struct msghdr *header, const struct culvert_frame *frame) {
+static void write_control(struct msghdr *header, const struct culvert_frame *frame, uint16_t segment) {
     header->msg_controllen = 0;
     if (frame->local.family == 4 && frame->local.low != 0) {
         struct in_pktinfo info = {.ipi_spec_dst.s_addr = htonl((uint32_t)frame->local.low)};
@@ -238,31 +248,78 @@ static void write_control(struct msghdr *header, const struct culvert_frame *fra
         else
             memcpy(put_control(header, IPPROTO_IPV6, IPV6_TCLASS, sizeof tos), &tos, sizeof tos);
     }
-    if (frame->segment_size != 0 && frame->length > frame->segment_size) {
-        uint16_t segment = frame->segment_size;
+    if (segment != 0) {
         memcpy(put_control(header, IPPROTO_UDP, UDP_SEGMENT, sizeof segment), &segment, sizeof segment);
     }
     if (header->msg_controllen == 0) header->msg_control = NULL;
 }
 
-int culvert_send(int fd, struct culvert_vector *vector, const struct culvert_layout *layout, uint32_t first,
-                 uint32_t count, bool portless) {
-    if (count > vector->capacity) count = vector->capacity;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct culvert_frame *frame = &layout->frames[first + i];
-        vector->vectors[i].iov_base = layout->storage + frame->start;
-        vector->vectors[i].iov_len = frame->length;
-        struct msghdr *header = &vector->headers[i].msg_hdr;
-        header->msg_name = &vector->names[i];
-        header->msg_namelen = culvert_from_address(&frame->remote, &vector->names[i], portless);
-        header->msg_iov = &vector->vectors[i];
-        header->msg_iovlen = 1;
-        header->msg_control = vector->controls + (size_t)i * CONTROL_SIZE;
-        header->msg_flags = 0;
-        write_control(header, frame);
+// How many frames from `first` on make one segmented send (udp(7), UDP_SEGMENT): the same two ends and TOS, and the same
+// length but for the last, which may be shorter.
+static uint32_t segment_run(const struct culvert_layout *layout, uint32_t first, uint32_t end) {
+    const struct culvert_frame *head = &layout->frames[first];
+    uint32_t bytes = head->length, next = first + 1;
+    if (head->length == 0 || head->segment_size != 0) return 1;
+    while (next < end && next - first < SEGMENTS_MAX) {
+        const struct culvert_frame *frame = &layout->frames[next];
+        if (frame->length == 0 || frame->length > head->length || bytes + frame->length > SEGMENTED_BYTES_MAX ||
+            frame->segment_size != 0 || frame->tos != head->tos ||
+            memcmp(&frame->remote, &head->remote, sizeof head->remote) != 0 ||
+            memcmp(&frame->local, &head->local, sizeof head->local) != 0)
+            break;
+        bytes += frame->length;
+        next++;
+        if (frame->length < head->length) break;
     }
-    int sent;
-    do sent = sendmmsg(fd, vector->headers, count, MSG_DONTWAIT | MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return culvert_result(sent);
+    return next - first;
+}
+
+// Fills one message a run of frames; returns the number of messages.
+static uint32_t prepare_send(struct culvert_vector *vector, const struct culvert_layout *layout, uint32_t first,
+                             uint32_t count, bool portless, bool segmented) {
+    uint32_t messages = 0;
+    for (uint32_t i = 0; i < count; messages++) {
+        const struct culvert_frame *frame = &layout->frames[first + i];
+        uint32_t run = segmented ? segment_run(layout, first + i, first + count) : 1;
+        for (uint32_t k = i; k < i + run; k++) {
+            vector->vectors[k].iov_base = layout->storage + layout->frames[first + k].start;
+            vector->vectors[k].iov_len = layout->frames[first + k].length;
+        }
+        struct msghdr *header = &vector->headers[messages].msg_hdr;
+        header->msg_name = &vector->names[messages];
+        header->msg_namelen = culvert_from_address(&frame->remote, &vector->names[messages], portless);
+        header->msg_iov = &vector->vectors[i];
+        header->msg_iovlen = run;
+        header->msg_control = vector->controls + (size_t)messages * CONTROL_SIZE;
+        header->msg_flags = 0;
+        uint16_t segment = frame->length > frame->segment_size ? frame->segment_size : 0;
+        write_control(header, frame, run > 1 ? (uint16_t)frame->length : segment);
+        vector->runs[messages] = run;
+        i += run;
+    }
+    return messages;
+}
+
+// Runs of equal datagrams go down the stack as one (UDP_SEGMENT). Where the kernel refuses that (a device that cannot add
+// checksums, datagrams that have to be fragmented), they go one by one.
+int culvert_send(int fd, struct culvert_vector *vector, const struct culvert_layout *layout, uint32_t first,
+                 uint32_t count, bool portless, bool merged) {
+    if (count > vector->capacity) count = vector->capacity;
+    bool segmented = merged && vector->plain_calls == 0;
+    if (vector->plain_calls > 0) vector->plain_calls--;
+    for (;;) {
+        uint32_t messages = prepare_send(vector, layout, first, count, portless, segmented);
+        int sent;
+        do sent = sendmmsg(fd, vector->headers, messages, MSG_DONTWAIT | MSG_NOSIGNAL);
+        while (sent < 0 && errno == EINTR);
+        if (sent >= 0) {
+            uint32_t frames = 0;
+            for (int i = 0; i < sent; i++) frames += vector->runs[i];
+            return (int)frames;
+        }
+        bool is_full = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM;
+        if (is_full || messages == 0 || vector->runs[0] == 1) return culvert_result(sent);
+        vector->plain_calls = PLAIN_CALLS;
+        segmented = false;
+    }
 }

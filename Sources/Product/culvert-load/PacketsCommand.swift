@@ -53,6 +53,8 @@ struct PacketsCommand: ParsableCommand {
         var options = UDPSocketOptions()
         options.receiveBufferBytes = 8 << 20
         options.sendBufferBytes = 1 << 20
+        // Packets are counted, so packets are sent: one by one through the whole stack.
+        options.mergesSent = false
         let (receiving, sending) = try (
             NetworkNamespace(name: to).run {
                 try LaboratoryOnly.check(address)

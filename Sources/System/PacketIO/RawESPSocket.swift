@@ -69,7 +69,7 @@ public final class RawESPSocket: Sendable {
     /// Sends frames of the batch, without blocking; as ``UDPSocket/send(_:_:)``.
     public func send(_ batch: PacketBatch, _ range: Range<Int>) -> SendOutcome {
         sendFrames(batch, range) { layout, first, count in
-            culvert_send(descriptor, batch.vector, &layout, UInt32(first), UInt32(count), true)
+            culvert_send(descriptor, batch.vector, &layout, UInt32(first), UInt32(count), true, false)
         }
     }
 }

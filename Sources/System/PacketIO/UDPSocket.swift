@@ -28,6 +28,8 @@ public struct UDPSocketOptions: Sendable {
     public var sharesPort: Bool = false
     /// Whether the kernel may merge datagrams of one flow (UDP_GRO); frames then carry a segment size.
     public var mergesReceived: Bool = false
+    /// Whether runs of equal datagrams to one receiver go down the stack as one (UDP_SEGMENT); the wire sees no difference.
+    public var mergesSent: Bool = true
 
     /// The defaults.
     public init() {}
@@ -44,6 +46,7 @@ public final class UDPSocket: Sendable {
     public let family: IPAddress.Family
     /// The port, also when 0 was asked for.
     public let port: UInt16
+    private let mergesSent: Bool
 
     /// Binds to an address (possibly the unspecified one) and port.
     ///
@@ -52,6 +55,7 @@ public final class UDPSocket: Sendable {
     ///   - options: buffer sizes and the like.
     public init(bind endpoint: Endpoint, options: UDPSocketOptions = UDPSocketOptions()) throws(IOFailure) {
         family = endpoint.address.family
+        mergesSent = options.mergesSent
         let call = "bind udp \(endpoint)"
         descriptor = try check(culvert_socket(CInt(family.rawValue), CInt(SOCK_DGRAM.rawValue), 0), "socket udp")
         do throws(IOFailure) {
@@ -99,7 +103,7 @@ public final class UDPSocket: Sendable {
     /// buffer ends the call with the rest untouched. The frames are not removed from the batch.
     public func send(_ batch: PacketBatch, _ range: Range<Int>) -> SendOutcome {
         sendFrames(batch, range) { layout, first, count in
-            culvert_send(descriptor, batch.vector, &layout, UInt32(first), UInt32(count), false)
+            culvert_send(descriptor, batch.vector, &layout, UInt32(first), UInt32(count), false, mergesSent)
         }
     }
 

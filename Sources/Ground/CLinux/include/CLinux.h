@@ -52,7 +52,7 @@ void culvert_vector_destroy(struct culvert_vector *vector);
 int culvert_receive(int fd, struct culvert_vector *vector, const struct culvert_layout *layout, uint32_t first,
                     uint32_t count, uint16_t local_port, bool strip_ipv4_header);
 int culvert_send(int fd, struct culvert_vector *vector, const struct culvert_layout *layout, uint32_t first,
-                 uint32_t count, bool portless);
+                 uint32_t count, bool portless, bool merged);  // merged: UDP_SEGMENT for runs of equal frames
 int culvert_socket(int family, int type, int protocol);  // family 4 or 6; non-blocking, close on exec
 int culvert_bind(int fd, const struct culvert_address *address);
 int culvert_connect(int fd, const struct culvert_address *address);
