@@ -16,6 +16,8 @@ struct TrafficLedger {
     private var last: UInt64 = 0
     private(set) var withoutSA = 0
     private(set) var unknownSPI = 0
+    /// Packets on a first Child SA that overtook the message which makes it: nobody is to blame.
+    private(set) var early = 0
     private(set) var refused: [String: Int] = [:]
 
     var sentCount: Int { sent.count }
@@ -57,7 +59,7 @@ struct TrafficLedger {
         }
     }
 
-    private func judge(_ spi: SPI, _ packet: SimulatedPacket, _ host: SimulatedHost) {
+    private mutating func judge(_ spi: SPI, _ packet: SimulatedPacket, _ host: SimulatedHost) {
         if host.excused.contains(spi) { return }
         if host.rekeyed.contains(spi) {
             host.world.find(.unknownSPI, "\(host.name) dropped \(spi) too early after its rekeying")
@@ -68,7 +70,10 @@ struct TrafficLedger {
             host.dataplane.entries.values.contains(where: {
                 $0.parameters.remoteSelectors == record.localSelectors && $0.parameters.outboundSPI != spi
             })
-        else { return }
+        else {
+            early += 1
+            return
+        }
         host.world.find(.unknownSPI, "\(host.name) got \(spi) before it could receive on it")
     }
 }

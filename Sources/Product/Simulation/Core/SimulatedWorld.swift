@@ -30,6 +30,10 @@ public final class SimulatedWorld {
     /// Whether the course of events is written down.
     public let isTracing: Bool
 
+    /// What deadlines are measured by, when ``recordsTimeline``.
+    public private(set) var timeline: [TimelineEntry] = []
+    var recordsTimeline = false
+
     var random: SplitMix64
     var network: SimulatedNetwork
     private(set) var hosts: [SimulatedHost] = []
@@ -144,6 +148,10 @@ public final class SimulatedWorld {
     func setFaults(_ on: Bool) {
         faultsAreOn = on
         if on { faultsHappened = true }
+    }
+
+    func mark(_ host: SimulatedHost, _ event: TimelineEntry.Event) {
+        if recordsTimeline { timeline.append(TimelineEntry(at: now, host: host.name, event: event)) }
     }
 
     // MARK: Addresses

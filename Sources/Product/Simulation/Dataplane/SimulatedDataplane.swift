@@ -46,7 +46,8 @@ struct SimulatedDataplane: SABackend {
         let spi = parameters.inboundSPI
         guard entries[spi] == nil else { throw .duplicateSPI(spi) }
         let succeeds = entries.values.contains {
-            $0.parameters.remoteSelectors == parameters.remoteSelectors && $0.activation != nil
+            $0.parameters.remoteSelectors == parameters.remoteSelectors
+                && $0.parameters.localSelectors == parameters.localSelectors && $0.activation != nil
         }
         let entry = Entry(parameters, sequence: 0, succeeds: succeeds)
         entries[spi] = entry

@@ -20,6 +20,8 @@ struct HostDescription {
     var answerLatency: ClosedRange<Duration> = .zero ... .zero
     /// Actions that fail, per mille.
     var answerFaults = 0
+    /// Whether no key can be made, by script.
+    var failsKeyExchange = false
     var sabotage: Sabotage?
     var clockSkewSeconds: Int64 = 0
 }

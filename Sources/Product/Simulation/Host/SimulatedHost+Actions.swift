@@ -8,7 +8,9 @@ extension SimulatedHost {
     func carryOut(_ action: IKEAction) {
         switch action {
         case .send(let bytes, let path): sendIKE(bytes, path)
-        case .sendKeepalive(let path): send([0xFF], .udp, path.local, path.remote)
+        case .sendKeepalive(let path):
+            world.mark(self, .keepalive)
+            send([0xFF], .udp, path.local, path.remote)
         case .generateKeyExchange(let id, let method): generate(id, method)
         case .computeSharedSecret(let id, let handle, let method, let peerPublic):
             share(id, handle, method, peerPublic)
@@ -28,6 +30,16 @@ extension SimulatedHost {
     private func sendIKE(_ bytes: [UInt8], _ path: Path) {
         if let problem = world.wire.sent(bytes) { world.find(.messageID, "\(name): \(problem)") }
         world.statistics.messages += 1
+        if let header = try? IKEHeader.parse(bytes.span) {
+            world.mark(
+                self,
+                .sent(
+                    exchange: header.exchangeType.rawValue,
+                    isResponse: header.flags.contains(.response),
+                    messageID: header.messageID
+                )
+            )
+        }
         let marker: [UInt8] = path.transport == .udp4500 ? [0, 0, 0, 0] : []
         send(marker + bytes, .udp, path.local, path.remote)
     }
@@ -35,7 +47,7 @@ extension SimulatedHost {
     // MARK: Key exchange
 
     private func generate(_ id: OperationID, _ method: KeyExchangeMethod) {
-        guard !fails(), let key = try? crypto.generateKeyExchange(method) else {
+        guard !fails(), !isWithoutKeys, let key = try? crypto.generateKeyExchange(method) else {
             return answer(.keyExchangeGenerated(id, handle: nil, publicValue: []))
         }
         let handle = vault.keep(key)
@@ -59,6 +71,9 @@ extension SimulatedHost {
     /// Whether this action is one of those that fail.
     func fails() -> Bool { random.chance(world.faultsAreOn ? description.answerFaults : 0) }
 
+    /// Whether a key exchange fails by script.
+    var isWithoutKeys: Bool { description.failsKeyExchange }
+
     // MARK: Data plane
 
     private func carryOutDataplane(_ action: IKEAction) {
@@ -75,7 +90,7 @@ extension SimulatedHost {
             }
         } catch {
             // Behind a refused installation further actions for the same SPI may already be on their way.
-            guard !world.faultsHappened else { return }
+            guard !world.faultsHappened, description.sabotage == nil else { return }
             world.find(.dataplane, "\(name): \(error)")
         }
     }

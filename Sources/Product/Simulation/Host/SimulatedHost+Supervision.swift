@@ -7,6 +7,7 @@ extension SimulatedHost {
     func receive(_ report: IKEReport) {
         world.note("\(name): \(report.summary)")
         world.statistics.count(report)
+        if let event = report.timelineEvent { world.mark(self, event) }
         switch report {
         case .established(let status):
             if status.id == current { backoff = Self.firstBackoff }
@@ -25,7 +26,9 @@ extension SimulatedHost {
         case .childClosed(let id, let child, let reason):
             guard id == current, reason != .rekeyed, reason != .redundant, reason != .ikeSAClosed else { return }
             restoreLater(child.name)
-        case .childEstablished, .childRekeyed, .ikeRekeyed, .retransmitting, .pathChanged, .collision, .dropped,
+        case .childRekeyed(_, let old, _):
+            if description.sabotage == .oldSADropped { dataplane.remove(old) }
+        case .childEstablished, .ikeRekeyed, .retransmitting, .pathChanged, .collision, .dropped,
             .cookies:
             break
         }
@@ -59,7 +62,8 @@ extension SimulatedHost {
     }
 
     private func restore(_ child: String) {
-        guard isUp, wantsUp, !isFrozen, let current, let status = endpoint.status(current),
+        if isFrozen { return restoreLater(child) }
+        guard isUp, wantsUp, let current, let status = endpoint.status(current),
             status.phase == .established,
             !status.children.contains(where: { $0.name == child && ($0.phase == .installed || $0.phase == .rekeying) }),
             let configuration = description.connection?.children.first(where: { $0.name == child })

@@ -62,7 +62,7 @@ struct Scenario {
     init(kind: ScenarioKind, seed: UInt64) {
         self.kind = kind
         self.seed = seed
-        var random = SplitMix64(seed: seed ^ 0x5CE0_A710)
+        var random = SplitMix64(seed: seed ^ Digest.of(kind.rawValue.utf8))
         agents = random.number(1...3)
         children = random.number(1...2)
         credentials = random.pick(Credentials.allCases)

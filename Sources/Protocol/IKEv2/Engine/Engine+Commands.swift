@@ -16,7 +16,8 @@ extension Engine {
         case .addChild(let id, let child): return with(id) { enqueue($0, .createChild(child)) }
         case .closeChild(let id, let spi):
             return with(id) { sa in
-                if let child = sa.child(inbound: spi) { closeChild(sa, child, .requested) }
+                // A replaced one ends anyway, and until then takes what is in flight.
+                if let child = sa.child(inbound: spi), child.isLive { closeChild(sa, child, .requested) }
             }
         case .rekeyChild(let id, let spi): return with(id) { enqueue($0, .rekeyChild(spi)) }
         case .rekeyIKE(let id): return with(id) { enqueue($0, .rekeyIKE) }

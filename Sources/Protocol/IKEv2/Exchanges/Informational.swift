@@ -44,8 +44,23 @@ extension Engine {
             retire(sa, child, child.closeReason ?? .rekeyed)
         } else {
             retire(sa, child, .deletedByPeer)
+            bringBack(sa, replacedBy: ours)
         }
         return ours
+    }
+
+    /// The peer could not use the Child SA that it made by rekeying, and deletes it: the old one goes on.
+    private func bringBack(_ sa: IKESA, replacedBy successor: SPI) {
+        for old in sa.children where old.phase == .replaced && old.peerRekeying?.successor == successor {
+            guard !old.deleteSent, !sa.tasks.contains(where: { $0.task == .deleteChild(old.inboundSPI) }) else {
+                continue
+            }
+            old.phase = .installed
+            old.peerRekeying = nil
+            old.closeReason = nil
+            old.rekeyAt = now + jittered(Self.rekeyRetry)
+            activate(old)
+        }
     }
 
     private func receiveDeleteIKE(_ sa: IKESA) {

@@ -61,7 +61,9 @@ extension Engine {
     func move(_ sa: IKESA, to path: Path) {
         let old = sa.path
         sa.path = path
-        for child in sa.children { emit(.updatePath(child.inboundSPI, path, udpEncapsulation: sa.encapsulates)) }
+        for child in sa.children where !child.isRemoved {
+            emit(.updatePath(child.inboundSPI, path, udpEncapsulation: sa.encapsulates))
+        }
         report(.pathChanged(sa.id, from: old, to: path))
     }
 }
