@@ -11,6 +11,19 @@ import Testing
         { .probe($0.id) },
     ]
 
+    static let deletions: [@Sendable (IKESAStatus) -> IKECommand?] =
+        commands + [
+            { status in status.children.first.map { .closeChild(status.id, $0.inboundSPI) } },
+            { status in
+                status.children.contains { $0.name == "net" } ? nil : .addChild(status.id, pskA().children[0])
+            },
+            { status in
+                status.localIdentity == nameA && !status.children.contains { $0.name == "extra" }
+                    ? .addChild(status.id, child("extra", local: [networkA], remote: [networkB])) : nil
+            },
+            { status in status.rekeyings > 3 ? .close(status.id, .requested) : nil },
+        ]
+
     /// Rekeyings of everything by both ends over a bad network: afterwards both ends agree on one IKE SA and one Child SA.
     @Test(arguments: 0..<300) func rekeyingsOverABadNetworkSettle(seed: Int) {
         var patient = pskA()
@@ -36,20 +49,7 @@ import Testing
         let pair = establishedPair(patient, other, seed: UInt64(seed) + 1000)
         let chaos = Chaos(loss: 15, duplication: 10, reordering: 20)
         pair.a.holdsOperations = seed % 2 == 1
-        let extra = child("extra", local: [networkA], remote: [networkB])
-        let commands =
-            Self.commands + [
-                { status in status.children.first.map { .closeChild(status.id, $0.inboundSPI) } },
-                { status in
-                    status.children.contains { $0.name == "net" } ? nil : .addChild(status.id, pskA().children[0])
-                },
-                { status in
-                    status.localIdentity == nameA && !status.children.contains { $0.name == "extra" }
-                        ? .addChild(status.id, extra) : nil
-                },
-                { status in status.rekeyings > 3 ? .close(status.id, .requested) : nil },
-            ]
-        chaos.run(pair, steps: 400, seed: UInt64(seed) &* 99, commands: commands)
+        chaos.run(pair, steps: 400, seed: UInt64(seed) &* 99, commands: Self.deletions)
         pair.run(.seconds(120))
         guard let status = pair.a.status else {
             pair.expectNothing(pair.a)

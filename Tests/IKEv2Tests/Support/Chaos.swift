@@ -8,7 +8,7 @@ struct Chaos {
     var reordering: UInt64
 
     /// Runs `steps` events, then stops the faults and lets everything settle.
-    func run(_ pair: Pair, steps: Int, seed: UInt64, commands: [(IKESAStatus) -> IKECommand?]) {
+    func run(_ pair: Pair, steps: Int, seed: UInt64, commands: [@Sendable (IKESAStatus) -> IKECommand?]) {
         var random = SplitMix64(state: seed)
         for _ in 0..<steps {
             pair.collect()

@@ -65,6 +65,7 @@ final class Node {
         )
     }
     var status: IKESAStatus? { endpoint.statuses().first }
+    var verbose = false
     private var lastHandle: UInt64 = 0
 
     init(_ name: String, _ configuration: IKEConfiguration, seed: UInt64, crypto: any CryptoProvider) {
@@ -78,7 +79,23 @@ final class Node {
         )
     }
 
+    func log(_ now: Instant, _ text: String) { print("\(now.nanoseconds / 1_000_000) \(name) \(text)") }
+
+    private func brief(_ report: IKEReport) -> String {
+        switch report {
+        case .childEstablished(_, let child): "childEstablished \(child.inboundSPI)/\(child.outboundSPI) \(child.name)"
+        case .childRekeyed(_, let old, let child): "childRekeyed \(old) -> \(child.inboundSPI)/\(child.outboundSPI)"
+        case .childClosed(_, let child, let reason): "childClosed \(child.inboundSPI)/\(child.outboundSPI) \(reason)"
+        case .ikeRekeyed(let status): "ikeRekeyed \(status.initiatorSPI) \(status.responderSPI)"
+        case .closed(_, let reason): "closed \(reason)"
+        case .established: "established"
+        case .dropped, .retransmitting: "\(report)".prefix(60).description
+        default: "\(report)"
+        }
+    }
+
     func receive(_ bytes: [UInt8], _ path: Path, _ now: Instant, _ wall: WallTime) {
+        if verbose { log(now, "<- \(Packet(bytes: bytes, path: path, sender: "").summary) \(bytes.count)") }
         var actions: [IKEAction] = []
         endpoint.receive(bytes, path: path, now: now, wallClock: wall, using: &random, into: &actions)
         perform(actions, now, wall)
@@ -98,6 +115,7 @@ final class Node {
 
     @discardableResult
     func command(_ command: IKECommand, _ now: Instant, _ wall: WallTime) -> IKESAID? {
+        if verbose { log(now, "command \(command)".prefix(100).description) }
         var actions: [IKEAction] = []
         let id = endpoint.perform(command, now: now, wallClock: wall, using: &random, into: &actions)
         perform(actions, now, wall)
@@ -147,7 +165,9 @@ final class Node {
             installed[spi]?.parameters.udpEncapsulation = encapsulated
         case .queryActivity(let id, _):
             return answersActivity ? .activity(id, lastInbound: lastInboundTraffic) : nil
-        case .report(let report): reports.append(report)
+        case .report(let report):
+            reports.append(report)
+            if verbose { log(now, "\(brief(report))") }
         }
         return nil
     }

@@ -104,6 +104,7 @@ extension Engine {
         case .content(let payloads, let tag):
             guard admits(sa, header.exchangeType) else { return drop(.unexpected, path) }
             sa.responses.current = .init(exchange: header.exchangeType, tag: tag, path: path)
+            confirmChildren(sa)
             handleRequest(sa, header.exchangeType, payloads)
         case .malformed(let error, let tag):
             guard admits(sa, header.exchangeType) else { return drop(.unexpected, path) }

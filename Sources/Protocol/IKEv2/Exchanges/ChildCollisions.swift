@@ -11,6 +11,7 @@ extension Engine {
         _ agreement: ChildAgreement,
         _ secret: SecretBytes?
     ) {
+        if sa.earlyDeletes.contains(agreement.outboundSPI) { return forgo(sa, negotiation) }
         guard let keys = sa.keys, let suite = sa.suite,
             let material = try? schedule.childKeys(
                 suite: agreement.suite,
@@ -43,6 +44,14 @@ extension Engine {
             retract(sa, child, old)
         case .unwanted: break
         }
+    }
+
+    /// The peer deleted its new Child SA before its answer came: both ends are to be without.
+    private func forgo(_ sa: IKESA, _ negotiation: ChildNegotiation) {
+        report(.collision(sa.id, "\(negotiation.configuration.name) was deleted before it was made"))
+        guard let spi = negotiation.rekeyed else { return }
+        sa.childCollisions[spi] = nil
+        if let old = sa.child(inbound: spi), old.isLive { closeChild(sa, old, .deletedByPeer) }
     }
 
     private enum Settlement {

@@ -88,6 +88,7 @@ extension Engine {
         }
         payloads.append(.trafficSelectorsInitiator(TrafficSelectorPayload(selectors: negotiation.localSelectors)))
         payloads.append(.trafficSelectorsResponder(TrafficSelectorPayload(selectors: negotiation.remoteSelectors)))
+        sa.earlyDeletes = []
         sendRequest(sa, .createChildSA, payloads, .createChild(negotiation))
     }
 

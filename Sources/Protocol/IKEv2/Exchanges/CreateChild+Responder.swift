@@ -6,13 +6,16 @@ import IPsecTypes
 // state that was checked at the start still stands at the end; only commands of our own can come between.
 
 extension Engine {
+    /// How long an answer may take to reach the peer, retransmissions included, before we take it to be there.
+    static let confirmation: Duration = .seconds(5)
+
     func receiveCreateChild(_ sa: IKESA, _ payloads: [Payload]) {
         guard let offered = payloads.securityAssociation?.proposals, let nonce = payloads.nonce,
             isLongEnough(nonce, for: sa.suite?.prf ?? .hmacSHA256)
         else { return refuseSyntax(sa, "CREATE_CHILD_SA without SA or nonce") }
         guard sa.isEstablished, !sa.isRedundant else { return refuseTemporarily(sa, "the IKE SA is being closed") }
-        if offered.first?.protocolID == .ike { return receiveRekeyRequest(sa, offered, nonce, payloads) }
         if sa.predecessor != nil { adoptBecauseUsed(sa) }
+        if offered.first?.protocolID == .ike { return receiveRekeyRequest(sa, offered, nonce, payloads) }
         // RFC 7296 §2.25.2
         if case .rekeyIKE? = sa.requests.outstanding?.context {
             return refuseTemporarily(sa, "the IKE SA is being rekeyed")
@@ -92,6 +95,10 @@ extension Engine {
     private func receiveChildRekey(_ sa: IKESA, _ request: ChildRequest, _ rekey: NotifyPayload) {
         guard let spi = rekey.childSPI else { return refuseSyntax(sa, "REKEY_SA without SPI") }
         guard rekey.protocolID == .esp, let old = sa.child(outbound: spi) else {
+            // It may be the very one that our outstanding request makes, whose answer is late.
+            if case .createChild? = sa.requests.outstanding?.context {
+                return refuseTemporarily(sa, "the peer rekeys \(spi), which we do not know yet")
+            }
             let notify = NotifyPayload(protocolID: rekey.protocolID, spi: rekey.spi, type: .childSANotFound)
             report(.collision(sa.id, "the peer rekeys \(spi), which is gone"))
             return respond(sa, [.notify(notify)])
@@ -219,6 +226,7 @@ extension Engine {
             // RFC 7296 §2.8: the old one carries traffic until we know that the peer has our answer.
             sendNow: old == nil
         )
+        child.unconfirmedUntil = now + Self.confirmation
         var answer = childPayloads(agreement)
         answer.insert(.nonce(NoncePayload(data: agreement.localNonce)), at: 1)
         if let method = agreement.suite.keyExchange {

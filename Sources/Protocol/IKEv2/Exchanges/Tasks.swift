@@ -19,15 +19,27 @@ extension Engine {
             guard let index = sa.tasks.firstIndex(where: { isDue($0, sa) }) else { break }
             start(sa, sa.tasks.remove(at: index).task)
         }
-        sa.timers[.task] = sa.tasks.compactMap(\.notBefore).filter { $0 > now }.min()
+        let unconfirmed = sa.tasks.isEmpty ? [] : sa.children.compactMap(\.unconfirmedUntil)
+        sa.timers[.task] = (sa.tasks.compactMap(\.notBefore) + unconfirmed).filter { $0 > now }.min()
     }
 
     private func isDue(_ queued: QueuedTask, _ sa: IKESA) -> Bool {
         guard queued.notBefore.map({ $0 <= now }) ?? true else { return false }
         switch queued.task {
         case .deleteIKE, .authenticationFailed: return true
-        case .createChild, .rekeyChild, .deleteChild, .deleteUnused, .rekeyIKE, .probe: return sa.isEstablished
+        case .rekeyChild(let spi), .deleteChild(let spi): return sa.isEstablished && isConfirmed(sa, spi)
+        case .createChild, .deleteUnused, .rekeyIKE, .probe: return sa.isEstablished
         }
+    }
+
+    private func isConfirmed(_ sa: IKESA, _ spi: SPI) -> Bool {
+        guard let until = sa.child(inbound: spi)?.unconfirmedUntil else { return true }
+        return until <= now
+    }
+
+    /// A further request shows that the peer has our last answer: the window holds one (RFC 7296 §2.3).
+    func confirmChildren(_ sa: IKESA) {
+        for child in sa.children { child.unconfirmedUntil = nil }
     }
 
     private func start(_ sa: IKESA, _ task: ExchangeTask) {

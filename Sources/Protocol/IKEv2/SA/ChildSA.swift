@@ -30,6 +30,9 @@ final class ChildSA {
     var rekeyAt: Instant?
     var hardAt: Instant?
     var removeAt: Instant?
+    /// Until when the peer may not know it: we answered its request and have no sign that the answer arrived. Until then
+    /// we do not rekey or delete it, for the peer would deny that it exists.
+    var unconfirmedUntil: Instant?
     /// Whether a Delete for it is on the wire and unanswered.
     var deleteSent = false
     /// Whether the data plane has forgotten it already; it stays here until its Delete is answered.

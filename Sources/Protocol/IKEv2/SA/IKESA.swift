@@ -72,6 +72,8 @@ final class IKESA {
     var authorizesPeer = false
     /// The peer's rekeyings of Child SAs that we answered while ours were under way, by the SPI of the old one (§2.8.1).
     var childCollisions: [SPI: PeerChildRekeying] = [:]
+    /// What the peer deleted before we had its answer that made it.
+    var earlyDeletes: Set<SPI> = []
     /// The IKE SA it was made to replace, until the Child SAs have moved here.
     var predecessor: IKESPI?
     /// Made by a rekeying that collided and lost: nothing may move to it.
