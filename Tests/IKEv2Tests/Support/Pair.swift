@@ -24,18 +24,23 @@ final class Pair {
     static let addressA = IPAddress.v4(0x0A00_0001)
     static let addressB = IPAddress.v4(0xC000_0201)
 
-    init(_ connectionA: ConnectionConfiguration, _ connectionB: ConnectionConfiguration, seed: UInt64 = 1) {
+    init(
+        _ connectionA: ConnectionConfiguration,
+        _ connectionB: ConnectionConfiguration,
+        seed: UInt64 = 1,
+        crypto: (any CryptoProvider)? = nil
+    ) {
         a = Node(
             "A",
             IKEConfiguration(connections: [connectionA]),
             seed: seed &* 2,
-            crypto: SimulatedCryptoProvider(seed: seed &* 1_000_003)
+            crypto: crypto ?? SimulatedCryptoProvider(seed: seed &* 1_000_003)
         )
         b = Node(
             "B",
             IKEConfiguration(connections: [connectionB]),
             seed: seed &* 2 &+ 1,
-            crypto: SimulatedCryptoProvider(seed: seed &* 1_000_033)
+            crypto: crypto ?? SimulatedCryptoProvider(seed: seed &* 1_000_033)
         )
         for node in [a, b] { node.preSharedKeys["psk"] = SecretBytes(Array("a shared secret of enough length".utf8)) }
     }

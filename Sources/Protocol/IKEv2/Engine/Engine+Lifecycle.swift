@@ -178,6 +178,7 @@ extension Engine {
             for child in sa.children { remove(child, of: sa, reason) }
             sa.closeReason = reason
             sa.phase = .closing
+            if let collision = sa.peerRekeying, let successor = sas[collision.successor] { discardRedundant(successor) }
             // The identity is free for its next IKE SA from here on.
             forgetIdentity(sa)
             sa.tasks = [QueuedTask(task: .deleteIKE)]

@@ -7,7 +7,7 @@ extension Engine {
     }
 
     func status(_ id: IKESAID) -> IKESAStatus? {
-        sas.values.filter { $0.id == id && isShown($0) }.first.map(status(of:))
+        newest(id).flatMap { isShown($0) ? status(of: $0) : nil }
     }
 
     /// Half-open IKE SAs are strangers', finished and replaced ones nobody's business.

@@ -62,11 +62,12 @@ extension Engine {
             ? Narrowing.hosts([sa.path.local.address]) : families.map { TrafficSelector.everything($0) }
     }
 
-    /// Whether we have no other IKE SA of this connection, so that the peer may drop what it has of us.
+    /// Whether we have no other IKE SA with this peer, so that it may drop what it has of us.
     private func isOnlyOne(_ sa: IKESA) -> Bool {
         !sas.values.contains { other in
             other !== sa && other.isEstablished && other.connection.localIdentity == sa.connection.localIdentity
-                && other.connection.remoteIdentity == sa.connection.remoteIdentity
+                && (other.connection.remoteIdentity == sa.connection.remoteIdentity
+                    || other.path.remote.address == sa.path.remote.address)
         }
     }
 

@@ -98,6 +98,13 @@ extension Engine {
     /// Deletes a Child SA for good: out of the data plane at once, then an exchange to tell the peer.
     func closeChild(_ sa: IKESA, _ child: ChildSA, _ reason: CloseReason) {
         guard child.phase != .closing, child.phase != .lingering else { return }
+        if let rekeying = child.peerRekeying, let successor = sa.child(inbound: rekeying.successor), successor.isLive {
+            activate(successor)
+        }
+        if child.phase == .replaced, reason != .lifetime {
+            // Its Delete is due anyway, by whoever replaced it.
+            return withdraw(child, of: sa, reason)
+        }
         child.phase = .closing
         child.rekeyAt = nil
         child.hardAt = nil

@@ -53,7 +53,7 @@ extension Engine {
 
     /// Our rekeying is through. When the peer's of the same IKE SA is through as well, the nonces decide.
     func settle(_ sa: IKESA, _ ours: IKESA, _ rekeying: IKERekeying) {
-        // The peer took its own to be the only one and uses it already.
+        // The peer took its own to be the only one and uses it already; or we are closing, and the new one goes too.
         guard sa.isEstablished else { return discardRedundant(ours) }
         guard let collision = sa.peerRekeying, let peers = sas[collision.successor] else {
             adopt(sa, ours)
@@ -79,7 +79,8 @@ extension Engine {
         sa.tasks = [QueuedTask(task: .deleteIKE)]
     }
 
-    private func discardRedundant(_ ours: IKESA) {
+    /// Deletes an IKE SA that nothing depends on.
+    func discardRedundant(_ ours: IKESA) {
         ours.isRedundant = true
         ours.predecessor = nil
         ours.phase = .closing

@@ -46,8 +46,6 @@ extension Engine {
         var rekeying = rekeying
         if let error = payloads.errorNotify { return rekeyRefused(sa, rekeying, error) }
         sa.temporaryFailures = 0
-        // Closed meanwhile: the Delete that follows takes the peer's new IKE SA along, or its time does.
-        guard sa.isEstablished || sa.phase == .replaced else { return discard(rekeying.handle) }
         guard let suite = ProposalSelection.acceptIKE(payloads.securityAssociation, offered: rekeying.offered),
             let remote = payloads.securityAssociation?.proposals.first?.ikeSPI, remote != .zero,
             let nonce = payloads.nonce, isLongEnough(nonce, for: suite.prf), let exchange = payloads.keyExchange,
@@ -96,7 +94,6 @@ extension Engine {
     }
 
     func rekeyShared(_ sa: IKESA, _ rekeying: IKERekeying, _ secret: SecretBytes?) {
-        guard sa.isEstablished || sa.phase == .replaced else { return }
         guard let secret, let successor = successor(sa, rekeying, secret, weInitiated: true) else {
             return destroy(sa, .protocolError("key exchange of the rekeying of the IKE SA"))
         }
