@@ -107,3 +107,22 @@ func secretsOthersMayReadOrWriteAreRefused(_ open: mode_t) throws {
         try await group.waitForAll()
     }
 }
+
+@Test(.enabled(if: geteuid() == 0, "only root has the files of others"))
+func rootServesTheFilesOfAServicesUser() throws {
+    let scratch = try Scratch()
+    let path = scratch.file("gateway.key")
+    try AtomicFile.write([1], to: path)
+    #expect(chown(path, 65534, 65534) == 0)
+    // In a directory of root's it is a stranger's file.
+    #expect(throws: AtomicFile.Failure.self) { _ = try AtomicFile.readPrivate(path) }
+    #expect(chown(scratch.path, 65534, 65534) == 0 && chmod(scratch.path, 0o700) == 0)
+    #expect(try AtomicFile.readPrivate(path) == [1])
+    try AtomicFile.write([2], to: path)
+    var status = stat()
+    #expect(lstat(path, &status) == 0 && status.st_uid == 65534 && status.st_mode & 0o777 == 0o600)
+    #expect(try AtomicFile.readPrivate(path) == [2])
+    // Where others may write, anybody may have put it there.
+    #expect(chmod(scratch.path, 0o777) == 0)
+    #expect(throws: AtomicFile.Failure.self) { _ = try AtomicFile.readPrivate(path) }
+}

@@ -23,7 +23,8 @@ public enum AtomicFile {
 
     /// Writes a file in whole: a new file beside it takes the content, is made durable and then takes its name.
     ///
-    /// A symbolic link at `path` is replaced, never followed. With `replacing` false an existing file is an error.
+    /// A symbolic link at `path` is replaced, never followed. With `replacing` false an existing file is an error. A file
+    /// that root replaces keeps its owner, so that a service goes on reading its own.
     public static func write(
         _ bytes: [UInt8],
         to path: String,
@@ -33,6 +34,7 @@ public enum AtomicFile {
         let directory = parent(of: path)
         let temporary = try writeTemporary(bytes, beside: path, in: directory, mode: mode)
         if replacing {
+            try keepOwner(of: path, on: temporary)
             guard rename(temporary, path) == 0 else { throw abandon(temporary, path, "taking its place") }
         } else {
             // link(2) fails when the name exists; rename(2) would not.
@@ -42,7 +44,8 @@ public enum AtomicFile {
         try syncDirectory(directory, path)
     }
 
-    /// Reads a file that holds a secret: a regular file, owned by this user or root, closed to group and others.
+    /// Reads a file that holds a secret: a regular file, owned by this user or root, closed to group and others. Root also
+    /// reads what belongs to the owner of its directory, when nobody else may write there: the files of a service's user.
     public static func readPrivate(_ path: String, limit: Int = 1 << 20) throws(Failure) -> [UInt8] {
         let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
@@ -57,7 +60,7 @@ public enum AtomicFile {
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw Failure(path: path, step: "it is not a regular file", code: 0)
         }
-        guard status.st_uid == geteuid() || status.st_uid == 0 else {
+        guard status.st_uid == geteuid() || status.st_uid == 0 || isService(status.st_uid, parent(of: path)) else {
             throw Failure(path: path, step: "it belongs to user \(status.st_uid), not to this one", code: 0)
         }
         guard status.st_mode & 0o077 == 0 else {
@@ -77,6 +80,23 @@ public enum AtomicFile {
         guard descriptor >= 0 else { throw Failure(path: path, step: "opening it", code: errno) }
         defer { close(descriptor) }
         return try readAll(descriptor, path, limit)
+    }
+
+    /// Whether we are root and `owner` alone may change what is in the directory, besides us.
+    private static func isService(_ owner: uid_t, _ directory: String) -> Bool {
+        var status = stat()
+        return geteuid() == 0 && stat(directory, &status) == 0 && status.st_uid == owner
+            && status.st_mode & 0o022 == 0
+    }
+
+    private static func keepOwner(of path: String, on temporary: String) throws(Failure) {
+        var status = stat()
+        guard geteuid() == 0, lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_uid != 0 else {
+            return
+        }
+        guard lchown(temporary, status.st_uid, status.st_gid) == 0 else {
+            throw abandon(temporary, path, "keeping its owner")
+        }
     }
 
     private static func writeTemporary(

@@ -6,9 +6,9 @@ import Policy
 enum ConfigurationFiles {
     /// Reads gateway.yaml.
     static func gateway(_ file: String?) throws -> (configuration: GatewayConfiguration, path: String) {
-        let paths = StandardPaths.current
-        let path = Files.absolute(file ?? "\(paths.configuration)/gateway.yaml")
+        let path = Files.absolute(file ?? "\(StandardPaths.current.configuration)/gateway.yaml")
         let bytes = try read(path, next: "culvert init makes one, or name it with -c")
+        let paths = StandardPaths.defaults(for: path)
         return (try located(bytes, path) { try GatewayConfiguration.decode(bytes, file: path, paths: paths) }, path)
     }
 
@@ -19,7 +19,9 @@ enum ConfigurationFiles {
         guard file != nil || Files.exists(standard) else { return AgentConfiguration(paths: paths) }
         let path = Files.absolute(file ?? standard)
         let bytes = try read(path, next: "culvert config defaults agent > agent.yaml")
-        return try located(bytes, path) { try AgentConfiguration.decode(bytes, file: path, paths: paths) }
+        return try located(bytes, path) {
+            try AgentConfiguration.decode(bytes, file: path, paths: .defaults(for: path))
+        }
     }
 
     /// Reads policy.yaml.

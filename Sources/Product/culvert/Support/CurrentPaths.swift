@@ -8,6 +8,12 @@ extension StandardPaths {
         choose(isRoot: geteuid() == 0, environment: ProcessInfo.processInfo.environment)
     }
 
+    /// The paths that a configuration file's defaults stand for: the system's for a file in /etc/culvert, whoever reads
+    /// it, so that a service's user and root mean the same.
+    static func defaults(for file: String) -> StandardPaths {
+        file.hasPrefix(StandardPaths.system.configuration + "/") ? .system : .current
+    }
+
     static func choose(isRoot: Bool, environment: [String: String]) -> StandardPaths {
         func directory(_ name: String) -> String? {
             // The XDG specification has relative paths ignored.

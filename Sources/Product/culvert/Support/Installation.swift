@@ -31,7 +31,11 @@ struct Installation {
         var pools: [String]
         var firewall: [String]
         var kept: [String]
+        var owner: String?
     }
+
+    /// The user of the service, to whom an installation in the standard place belongs.
+    static let serviceUser = "culvert"
 
     func write(force: Bool) throws -> Result {
         try check(force: force)
@@ -128,6 +132,7 @@ struct Installation {
             try Files.write(bytes, to: path, replacing: false)
             written.append(path)
         }
+        let owner = try handOver()
         return Result(
             name: name,
             addresses: addresses.map(\.description),
@@ -138,8 +143,23 @@ struct Installation {
             authorityDirectory: files.directory,
             pools: pools.map(\.description),
             firewall: ["udp/500", "udp/4500", "esp"],
-            kept: kept.map(\.new)
+            kept: kept.map(\.new),
+            owner: owner
         )
+    }
+
+    /// Gives the standard installation to the service's user where there is one; the root's key stays with root.
+    private func handOver() throws -> String? {
+        guard layout.isStandard, geteuid() == 0, let user = getpwnam(Self.serviceUser)?.pointee else { return nil }
+        let files = layout.files.filter { $0 != layout.authority.rootKey }
+        let store = ["", "-wal", "-shm"].map { layout.authority.records + $0 }.filter(Files.exists)
+        for path in layout.directories + files + store {
+            guard lchown(path, user.pw_uid, user.pw_gid) == 0 else {
+                let reason = String(cString: strerror(errno))
+                throw CulvertError(.stateUnwritable, "\(path) cannot be given to \(Self.serviceUser): \(reason)")
+            }
+        }
+        return Self.serviceUser
     }
 
     private var gatewayText: String {

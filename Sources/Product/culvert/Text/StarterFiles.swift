@@ -1,3 +1,4 @@
+import ConfigFile
 import IPsecTypes
 
 /// The files that `culvert init` writes for people to edit.
@@ -34,17 +35,15 @@ enum StarterFiles {
             "  # there need a route to the pools:",
             "  # snat: off",
         ]
-        if !layout.isStandard {
-            lines += [
-                "",
-                "files:",
-                "  policy: policy.yaml",
-                "  audit: state/audit.jsonl",
-                "  ca: ca",
-                "  state: state",
-                "  control: run/gateway.sock",
+        // Written out even where they are the defaults, which depend on who reads the file.
+        let files =
+            layout.isStandard
+            ? [
+                ("audit", "\(layout.state)/audit.jsonl"), ("ca", layout.authority.directory), ("state", layout.state),
+                ("control", layout.control),
             ]
-        }
+            : [("audit", "state/audit.jsonl"), ("ca", "ca"), ("state", "state"), ("control", "run/gateway.sock")]
+        lines += ["", "files:", "  policy: policy.yaml"] + files.map { "  \($0.0): \($0.1.yamlQuoted)" }
         return lines.joined(separator: "\n") + "\n"
     }
 

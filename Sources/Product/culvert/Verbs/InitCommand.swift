@@ -68,6 +68,7 @@ struct InitCommand: ParsableCommand {
         let names = ([result.name] + result.addresses).joined(separator: ", ")
         report.say("gateway", "\(names); certificate until \(result.certificateUntil.prefix(10))")
         report.say("files", "\(layout.gatewayFile), \(layout.policyFile)")
+        if let owner = result.owner { report.say("owner", "\(owner), as which the service runs") }
         report.say("pools", result.pools.joined(separator: ", "))
         if !result.kept.isEmpty { report.say("kept", result.kept.joined(separator: ", ")) }
         report.say("firewall", "let in " + result.firewall.joined(separator: ", ") + " (IP protocol 50)")
