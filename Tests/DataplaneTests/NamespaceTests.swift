@@ -18,6 +18,8 @@ struct NamespaceTests {
                 try lab.agent.install(child.agent, sendNow: true)
                 try lab.gateway.install(child.gateway, sendNow: true)
                 for target in ["10.20.0.3", "2001:db8:20::3"] {
+                    // A call takes effect when the worker comes to it. IKE's own messages wait for that; a ping does not.
+                    _ = try lab.inAgent("ping -n -q -c 3 -i 0.1 -W 2 \(target)", mayFail: true)
                     let output = try lab.inAgent("ping -n -q -c 20 -i 0.005 -W 2 \(target)", mayFail: true)
                     #expect(output.contains(" 0% packet loss"), "\(target) in \(outer), \(encapsulation): \(output)")
                 }

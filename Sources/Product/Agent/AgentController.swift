@@ -235,7 +235,12 @@ extension AgentController {
 
     private func childFails(_ id: IKESAID, _ failure: FailureReport, _ shard: ShardCore) {
         guard let name = name(of: id) else { return }
-        tunnels[name]?.lastError = failure.error
+        let error = failure.error
+        tunnels[name]?.lastError = error
+        parts.logger.warning(
+            "\(error.message)",
+            metadata: error.logMetadata.merging(["tunnel": "\(name)"]) { $1 }
+        )
         audit(.childRefused, name, failure.path, failure.error)
         let remaining = shard.status(id)?.children.count ?? 0
         // An IKE SA that carries nothing is of no use to an agent.
@@ -258,7 +263,10 @@ extension AgentController {
 
     private func fails(_ name: String, _ error: CulvertError, remote: Int, _ shard: ShardCore) {
         guard var tunnel = tunnels[name] else { return }
-        parts.logger.warning("tunnel failed", metadata: ["tunnel": "\(name)", "error": "\(error.message)"])
+        parts.logger.warning(
+            "\(error.message)",
+            metadata: error.logMetadata.merging(["tunnel": "\(name)"]) { $1 }
+        )
         tunnel.lastError = error
         if error.code == .gatewayUnreachable, remote + 1 < tunnel.connection.remotes.count {
             tunnels[name] = tunnel

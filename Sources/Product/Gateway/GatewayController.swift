@@ -292,7 +292,7 @@ final class GatewayController: ShardDelegate {
     func note(_ error: CulvertError, peer: String) {
         failures.append(FailureStatus(at: SystemClock.wall.secondsSinceEpoch, peer: peer, error: error))
         if failures.count > Self.failureLimit { failures.removeFirst() }
-        parts.logger.warning("\(error.message)", metadata: ["code": "\(error.code)", "peer": "\(peer)"])
+        parts.logger.warning("\(error.message)", metadata: error.logMetadata.merging(["peer": "\(peer)"]) { $1 })
     }
 
     func record(_ event: AuditEvent) -> AuditRecord {

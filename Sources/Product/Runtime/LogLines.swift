@@ -37,6 +37,18 @@ public struct LogLines: LogHandler {
     }
 }
 
+extension CulvertError {
+    /// Code and details as a line's metadata: what differed stands in the log as well as in status, so that nobody needs
+    /// a packet capture.
+    public var logMetadata: Logger.Metadata {
+        var metadata: Logger.Metadata = ["code": "\(code)"]
+        for (label, values) in Dictionary(grouping: details, by: \.label) {
+            metadata[label] = "\(values.map(\.value).joined(separator: "; "))"
+        }
+        return metadata
+    }
+}
+
 /// Civil time as RFC 3339 in UTC.
 public enum Timestamp {
     /// Such as "2026-01-31T12:00:00Z".
