@@ -34,11 +34,11 @@ struct ArgumentTests {
     }
 
     @Test func pathsFollowWhoRunsTheProgram() {
-        let environment = ["HOME": "/home/u", "XDG_RUNTIME_DIR": "/run/user/7", "XDG_STATE_HOME": "relative"]
+        let environment = ["HOME": "/users/u", "XDG_RUNTIME_DIR": "/run/user/7", "XDG_STATE_HOME": "relative"]
         #expect(StandardPaths.choose(isRoot: true, environment: environment) == .system)
         let user = StandardPaths.choose(isRoot: false, environment: environment)
-        #expect(user.configuration == "/home/u/.config/culvert")
-        #expect(user.state == "/home/u/.local/state/culvert")
+        #expect(user.configuration == "/users/u/.config/culvert")
+        #expect(user.state == "/users/u/.local/state/culvert")
         #expect(user.run == "/run/user/7/culvert")
     }
 
