@@ -92,14 +92,14 @@ scenario cli-errors "every mistake gets its code, its exit class and a next step
 
 rootless() {
   local out
-  mkdir -p "$W/home"; chmod 755 "$W"; chown 65534 "$W/home"
-  as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups env -i HOME="$W/home" PATH="$PATH" "$@"; }
+  mkdir -p "$W/nobody"; chmod 755 "$W"; chown 65534 "$W/nobody"
+  as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups env -i HOME="$W/nobody" PATH="$PATH" "$@"; }
   as_nobody "$CULVERT" config defaults gateway > "$W/out" 2> "$W/err" || skip "the binary is not readable for others"
-  expect "defaults name the user's directories" grep -q "$W/home/.config/culvert/gateway.crt" "$W/out"
+  expect "defaults name the user's directories" grep -q "$W/nobody/.config/culvert/gateway.crt" "$W/out"
   expect "init needs no root" as_nobody "$CULVERT" init --name gw.example.com --address 203.0.113.10
   expect "and the defaults find what it made" as_nobody "$CULVERT" gateway check
   expect "issuing needs no root" as_nobody sh -c 'cd && "$0" ca issue --name runner1' "$CULVERT"
-  out=$(as_nobody "$CULVERT" up --profile "$W/home/runner1.culvert" 2>&1 || true)
+  out=$(as_nobody "$CULVERT" up --profile "$W/nobody/runner1.culvert" 2>&1 || true)
   expect "a tunnel does, and it is said" sh -c "echo '$out' | grep -qE 'error\\[E130[23]\\]'"
 }
 scenario cli-rootless "without root: XDG directories, init, issue; up says what it needs" rootless
