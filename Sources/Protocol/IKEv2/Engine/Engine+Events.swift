@@ -140,8 +140,7 @@ extension Engine {
             }
             resume(sa)
         case .mappingChanged(let spi, let remote):
-            guard let sa = owner(of: spi), sa.isEstablished, sa.nat.remote, !sa.nat.local,
-                sa.path.remote != remote
+            guard let sa = owner(of: spi), sa.isEstablished, followsPeer(sa), sa.path.remote != remote
             else { return }
             var path = sa.path
             path.remote = remote

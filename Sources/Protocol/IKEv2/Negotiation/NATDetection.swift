@@ -51,10 +51,15 @@ extension Engine {
         guard path != sa.path else { return }
         switch sa.phase {
         case .halfOpen: sa.path = path
-        case .established where !sa.isInitiator || !sa.nat.local:
-            if sa.nat.remote, path.transport == sa.path.transport { move(sa, to: path) }
+        case .established where followsPeer(sa) && path.transport == sa.path.transport: move(sa, to: path)
         default: break
         }
+    }
+
+    /// Whether the peer's address and port are followed: it is behind a NAT, and we are not. A gateway behind a NAT of its
+    /// own (port forwarding, as clouds do) follows its clients nevertheless, or they would be lost at their first rebinding.
+    func followsPeer(_ sa: IKESA) -> Bool {
+        sa.nat.remote && (sa.authorizesPeer || !sa.nat.local)
     }
 
     /// Moves an IKE SA and its Child SAs to another path.
