@@ -76,6 +76,9 @@ struct AuditLine {
     static let maximumText = 2048
 
     private static func quoted(_ value: String) -> String {
+        // Nearly everything in a record is plain ASCII: names, addresses, algorithms.
+        let isPlainASCII = value.utf8.allSatisfy { (0x20...0x7e).contains($0) && $0 != 0x22 && $0 != 0x5c }
+        if isPlainASCII, value.utf8.count <= maximumText { return "\"\(value)\"" }
         var result = "\""
         for scalar in value.unicodeScalars.prefix(maximumText) {
             switch scalar {
@@ -83,7 +86,7 @@ struct AuditLine {
             case "\\": result += "\\\\"
             case "\n": result += "\\n"
             default:
-                if scalar.properties.isASCIIHexDigit || (0x20...0x7e).contains(scalar.value) || isPlain(scalar) {
+                if (0x20...0x7e).contains(scalar.value) || isPlain(scalar) {
                     result.unicodeScalars.append(scalar)
                 } else {
                     for unit in String(scalar).utf16 {
