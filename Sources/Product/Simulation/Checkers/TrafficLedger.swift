@@ -7,7 +7,7 @@ struct TrafficLedger {
         var outboundSPI: SPI
         /// The sender's side, which the receiver's SA for the same traffic has as its remote side.
         var localSelectors: [TrafficSelector]
-        /// Whether the sender's SA followed an older one for the same traffic.
+        /// Whether the sender's SA replaced an older one by rekeying.
         var succeeds: Bool
     }
 
@@ -36,7 +36,7 @@ struct TrafficLedger {
             sender: host.index,
             outboundSPI: entry.parameters.outboundSPI,
             localSelectors: entry.parameters.localSelectors,
-            succeeds: entry.succeeds
+            succeeds: host.successors.contains(entry.parameters.inboundSPI)
         )
         return last
     }

@@ -15,13 +15,10 @@ struct SimulatedDataplane: SABackend {
         var highest: UInt64 = 0
         var counters = SACounters()
         var softReported = false
-        /// Whether an SA for the same traffic was there before: then the peer must not send on it before we can receive.
-        let succeeds: Bool
 
-        init(_ parameters: ChildSAParameters, sequence: UInt64, succeeds: Bool) {
+        init(_ parameters: ChildSAParameters, sequence: UInt64) {
             self.parameters = parameters
             self.sequence = sequence
-            self.succeeds = succeeds
             iv = IVCounter(epoch: parameters.ivEpoch)
             inboundDigest = parameters.inboundKeys.digest
             outboundDigest = parameters.outboundKeys.digest
@@ -45,11 +42,7 @@ struct SimulatedDataplane: SABackend {
     mutating func install(_ parameters: ChildSAParameters, sendNow: Bool) throws(SABackendError) {
         let spi = parameters.inboundSPI
         guard entries[spi] == nil else { throw .duplicateSPI(spi) }
-        let succeeds = entries.values.contains {
-            $0.parameters.remoteSelectors == parameters.remoteSelectors
-                && $0.parameters.localSelectors == parameters.localSelectors && $0.activation != nil
-        }
-        let entry = Entry(parameters, sequence: 0, succeeds: succeeds)
+        let entry = Entry(parameters, sequence: 0)
         entries[spi] = entry
         if sendNow { activate(entry) }
     }
@@ -85,7 +78,7 @@ struct SimulatedDataplane: SABackend {
         for old in parked {
             var parameters = old.parameters
             parameters.ivEpoch = ivEpoch
-            let entry = Entry(parameters, sequence: old.sequence + Self.skip, succeeds: old.succeeds)
+            let entry = Entry(parameters, sequence: old.sequence + Self.skip)
             entry.seen = old.seen
             entry.highest = old.highest
             entry.counters = old.counters

@@ -115,7 +115,9 @@ extension SimulatedHost {
         var excuses = false
         for case .report(let report) in batch {
             switch report {
-            case .childRekeyed(_, let old, _): rekeyed.insert(old)
+            case .childRekeyed(_, let old, let child):
+                rekeyed.insert(old)
+                successors.insert(child.inboundSPI)
             case .childClosed(_, let child, let reason):
                 gone.append(child.inboundSPI)
                 if reason != .rekeyed, reason != .redundant { excuses = true }

@@ -27,6 +27,8 @@ public final class SimulatedHost {
     /// Child SAs that a rekeying replaced, and those that went for a reason that excuses lost packets.
     var rekeyed: Set<SPI> = []
     var excused: Set<SPI> = []
+    /// Child SAs that replace others: nobody may send on them before the other end can receive.
+    var successors: Set<SPI> = []
     var armedAt: Instant?
     /// Requests seen, for the sabotage of ``Sabotage/retransmissionIsNew``.
     var seenRequests: [UInt64: IKESASnapshot] = [:]
@@ -174,6 +176,7 @@ public final class SimulatedHost {
         seenRequests.removeAll()
         rekeyed.removeAll()
         excused.removeAll()
+        successors.removeAll()
     }
 
     func restart() {
