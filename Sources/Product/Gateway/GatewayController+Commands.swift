@@ -29,7 +29,7 @@ extension GatewayController {
             case .changed(let grant):
                 if let old = before[session.id], keeps(old, grant) {
                     parts.logger.notice(
-                        "a session's grant changed: what it lost is refused now, what it won comes with its next set-up",
+                        "a session's grant became narrower: what it lost is refused from now on",
                         metadata: ["session": "\(session.id)"]
                     )
                     continue
@@ -42,11 +42,13 @@ extension GatewayController {
         parts.audit.write(record(.policyReload))
     }
 
-    /// Whether a tunnel may stay under another grant: its packets are checked against its rules as they read now, so it
-    /// must not hang on a rule that no longer fits, nor on addresses that changed.
+    /// Whether a tunnel may stay under another grant: its packets are checked against its rules as they read now, so a
+    /// narrower one holds at once. A wider one needs new selectors, and a rule that no longer fits or other addresses a
+    /// new negotiation: that tunnel is closed, and its agent comes back with the new grant.
     private func keeps(_ old: PolicyGrant, _ new: PolicyGrant) -> Bool {
         old.virtualAddress == new.virtualAddress && old.remoteSelectors == new.remoteSelectors
             && Set(new.ruleIndices).isSuperset(of: old.ruleIndices)
+            && new.selectors.allSatisfy { selector in old.selectors.contains { $0.contains(selector) } }
     }
 
     /// Ends the sessions of certificates that were revoked.
