@@ -8,7 +8,7 @@ import Testing
     private let provider = StandardCryptoProvider()
     private let octets = Array("the octets that both sides sign".utf8)
     private let everything = Set(SignatureHash.allCases)
-    private let old = SignaturePolicy(allowRSAPKCS1: true, allowRawECDSA: true)
+    private let old = SignaturePolicy(kinds: Set(SignatureKind.allCases), allowRawECDSA: true)
 
     private static let keys: [(SigningKey.Kind, SignatureAlgorithm)] = [
         (.ecdsaP256, .ecdsa(.sha256)), (.ecdsaP384, .ecdsa(.sha384)), (.ecdsaP521, .ecdsa(.sha512)),
@@ -91,10 +91,42 @@ import Testing
         #expect(throws: SignatureRefusal.methodNotAllowed(.rsaSignature)) {
             try provider.verify(auth, octets: octets, key: peer, policy: SignaturePolicy())
         }
-        let modern = try provider.sign(octets, key: key, peerHashes: everything, policy: old)
+        let only = SignaturePolicy(kinds: [.rsaPKCS1])
+        let modern = try provider.sign(octets, key: key, peerHashes: everything, policy: only)
         #expect(try provider.verify(modern, octets: octets, key: peer, policy: old) == .rsaPKCS1(.sha256))
         #expect(throws: SignatureRefusal.algorithmNotAllowed(.rsaPKCS1(.sha256))) {
             try provider.verify(modern, octets: octets, key: peer, policy: SignaturePolicy())
+        }
+    }
+
+    @Test func aKindThatThePolicyLeavesOutIsNeitherMadeNorAccepted() throws {
+        let keys = try Self.keys.map { ($0.1, try pair($0.0)) } + [(SignatureAlgorithm.rsaPSS(.sha256), try rsaPair())]
+        for (algorithm, (key, peer)) in keys {
+            let others = SignaturePolicy(
+                kinds: Set(SignatureKind.allCases).subtracting(
+                    algorithm.kind == .rsaPSS ? [.rsaPSS, .rsaPKCS1] : [algorithm.kind]
+                ),
+                allowRawECDSA: true
+            )
+            let auth = try provider.sign(octets, key: key, peerHashes: everything, policy: SignaturePolicy())
+            #expect(throws: SignatureRefusal.algorithmNotAllowed(algorithm)) {
+                try provider.verify(auth, octets: octets, key: peer, policy: others)
+            }
+            #expect(throws: SignatureRefusal.keyKindNotAllowed) {
+                try provider.sign(octets, key: key, peerHashes: everything, policy: others)
+            }
+            #expect(throws: SignatureRefusal.peerLacksHashNegotiation) {
+                try provider.sign(octets, key: key, peerHashes: nil, policy: others)
+            }
+            let only = SignaturePolicy(kinds: [algorithm.kind])
+            let made = try provider.sign(octets, key: key, peerHashes: everything, policy: only)
+            #expect(try provider.verify(made, octets: octets, key: peer, policy: only) == algorithm)
+        }
+        let (key, peer) = try pair(.ecdsaP256)
+        let raw = try provider.sign(octets, key: key, peerHashes: nil, policy: old)
+        #expect(throws: SignatureRefusal.methodNotAllowed(.ecdsa256)) {
+            let policy = SignaturePolicy(kinds: [.rsaPSS], allowRawECDSA: true)
+            try provider.verify(raw, octets: octets, key: peer, policy: policy)
         }
     }
 
@@ -114,7 +146,7 @@ import Testing
             rsaPeer
         )
         try expectTamperingRefused(
-            try provider.sign(octets, key: rsa, peerHashes: everything, policy: old),
+            try provider.sign(octets, key: rsa, peerHashes: everything, policy: SignaturePolicy(kinds: [.rsaPKCS1])),
             rsaPeer
         )
     }
@@ -208,5 +240,8 @@ import Testing
     @Test func offeredHashesAreOursInOrder() {
         #expect(SignaturePolicy().offeredHashes == [2, 3, 4, 5])
         #expect(SignaturePolicy(hashes: [.sha512, .sha256]).offeredHashes == [2, 4])
+        #expect(SignaturePolicy(kinds: [.ed25519]).offeredHashes == [5])
+        #expect(SignaturePolicy(kinds: [.rsaPSS]).offeredHashes == [2, 3, 4])
+        #expect(SignaturePolicy(kinds: []).offeredHashes == [])
     }
 }

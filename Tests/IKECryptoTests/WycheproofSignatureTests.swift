@@ -6,7 +6,7 @@ import Testing
 /// Signature verification against Wycheproof, through AUTH payloads as a peer would send them (A01, A04, A06).
 @Suite struct WycheproofSignatureTests {
     private let provider = StandardCryptoProvider()
-    private let policy = SignaturePolicy(allowRSAPKCS1: true, allowRawECDSA: true)
+    private let policy = SignaturePolicy(kinds: Set(SignatureKind.allCases), allowRawECDSA: true)
 
     private func accepts(
         _ test: Wycheproof.Case,

@@ -63,7 +63,7 @@ struct ConnectionBuilder {
             throw CulvertError(.invalidValue, "\(peer.reference): \(peer.id) cannot be used with a pre-shared key")
         }
         let local = peer.localID.flatMap { Identity($0) } ?? identity
-        let policy = signaturePolicy(peer.signatures)
+        let policy = signingPolicy(peer.signatures)
         let ours: LocalAuthentication
         let theirs: RemoteAuthentication
         switch peer.authentication {
@@ -107,7 +107,7 @@ struct ConnectionBuilder {
         } catch {
             throw CulvertError(.untrustedIssuer, "\(first.reference): \(error)")
         }
-        let policy = signaturePolicy(first.signatures)
+        let policy = signingPolicy(first.signatures)
         signers[KeyID(name)] = LocalKeyOracle.Signer(key: key, policy: policy)
         trust[name] = trust(all, first.signatures)
         let local = first.localID.flatMap { Identity($0) } ?? identity
@@ -131,7 +131,7 @@ struct ConnectionBuilder {
     mutating func addAgents() {
         let name = LoadedGateway.agents
         let schemes: [PolicyPeer.Signature] = [.ecdsa, .ed25519, .rsaPSS]
-        signers[KeyID(name)] = LocalKeyOracle.Signer(key: key, policy: signaturePolicy(schemes))
+        signers[KeyID(name)] = LocalKeyOracle.Signer(key: key, policy: signingPolicy(schemes))
         trust[name] = trust(own, schemes)
         connections.append(
             base(
@@ -215,12 +215,19 @@ struct ConnectionBuilder {
         CertificateAuthenticator.Trust(
             anchors: anchors,
             purpose: .peer,
-            signatures: signaturePolicy(schemes),
-            schemes: Set(schemes)
+            signatures: signaturePolicy(schemes)
         )
     }
 
+    /// What the peer may sign with.
     private func signaturePolicy(_ allowed: [PolicyPeer.Signature]) -> SignaturePolicy {
-        SignaturePolicy(allowRSAPKCS1: allowed.contains(.rsaPKCS1))
+        SignaturePolicy(kinds: Set(allowed.map(\.kind)))
+    }
+
+    /// What we sign with. Our key is of one kind whatever the peer's is; only an RSA key has a choice, and takes it from the
+    /// peer's list.
+    private func signingPolicy(_ allowed: [PolicyPeer.Signature]) -> SignaturePolicy {
+        let rsa = Set(allowed.map(\.kind)).intersection([.rsaPSS, .rsaPKCS1])
+        return SignaturePolicy(kinds: rsa.isEmpty ? SignaturePolicy.modern : rsa.union([.ecdsa, .ed25519]))
     }
 }

@@ -17,20 +17,16 @@ public final class CertificateAuthenticator: PeerAuthenticator {
         public var purpose: ValidationPurpose
         /// Which signatures are accepted.
         public var signatures: SignaturePolicy
-        /// The signature schemes of AUTH that are accepted; nil for all that ``signatures`` allows.
-        public var schemes: Set<PolicyPeer.Signature>?
 
         /// Gathers the parts.
         public init(
             anchors: TrustAnchors,
             purpose: ValidationPurpose,
-            signatures: SignaturePolicy = SignaturePolicy(),
-            schemes: Set<PolicyPeer.Signature>? = nil
+            signatures: SignaturePolicy = SignaturePolicy()
         ) {
             self.anchors = anchors
             self.purpose = purpose
             self.signatures = signatures
-            self.schemes = schemes
         }
     }
 
@@ -96,11 +92,6 @@ public final class CertificateAuthenticator: PeerAuthenticator {
                 key: key,
                 policy: trust.signatures
             )
-            if let schemes = trust.schemes, !schemes.contains(algorithm.scheme) {
-                return .refused(
-                    reason: "auth_signature: \(algorithm) is not among the signatures allowed for this peer"
-                )
-            }
             let attributes = [
                 "subject": peer.displayName,
                 "serial": "\(peer.serial)",
@@ -115,6 +106,8 @@ public final class CertificateAuthenticator: PeerAuthenticator {
                     token: registry.add(peer)
                 )
             )
+        } catch SignatureRefusal.algorithmNotAllowed(let algorithm) {
+            return .refused(reason: "auth_method: \(algorithm) is not among the signatures allowed for this peer")
         } catch {
             return .refused(reason: "auth_signature: \(error)")
         }
@@ -187,9 +180,9 @@ extension CertificateIdentity {
     }
 }
 
-extension SignatureAlgorithm {
-    /// The policy's word for it.
-    fileprivate var scheme: PolicyPeer.Signature {
+extension PolicyPeer.Signature {
+    /// The policy's word as the library of signatures knows it.
+    public var kind: SignatureKind {
         switch self {
         case .rsaPSS: .rsaPSS
         case .rsaPKCS1: .rsaPKCS1

@@ -167,7 +167,7 @@ public struct AlgorithmSelfTest: Sendable {
     }
 
     private func passes(_ algorithm: SignatureAlgorithm, _ spki: [UInt8], _ signature: [UInt8]) -> Bool {
-        let policy = SignaturePolicy(allowRSAPKCS1: true)
+        let policy = SignaturePolicy(kinds: Set(SignatureKind.allCases))
         var forged = KnownAnswers.message
         forged[0] ^= 1
         guard

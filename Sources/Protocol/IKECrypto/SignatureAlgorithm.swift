@@ -29,6 +29,18 @@ public enum SignatureHash: UInt16, Hashable, Sendable, Codable, CaseIterable, Co
     }
 }
 
+/// A signature algorithm without its hash: what a policy allows or not.
+public enum SignatureKind: String, Hashable, Sendable, Codable, CaseIterable {
+    /// ECDSA, over any curve that we know.
+    case ecdsa
+    /// Ed25519.
+    case ed25519
+    /// RSASSA-PSS.
+    case rsaPSS = "rsa-pss"
+    /// RSASSA-PKCS1-v1_5, for old peers only (A04).
+    case rsaPKCS1 = "rsa-pkcs1"
+}
+
 /// How an AUTH payload was signed.
 public enum SignatureAlgorithm: Hashable, Sendable, CustomStringConvertible {
     /// RSASSA-PSS; hash, MGF1 hash and salt length are all the same.
@@ -45,6 +57,16 @@ public enum SignatureAlgorithm: Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .rsaPSS(let hash), .rsaPKCS1(let hash), .ecdsa(let hash): hash
         case .ed25519: .identity
+        }
+    }
+
+    /// What it is without its hash.
+    public var kind: SignatureKind {
+        switch self {
+        case .rsaPSS: .rsaPSS
+        case .rsaPKCS1: .rsaPKCS1
+        case .ecdsa: .ecdsa
+        case .ed25519: .ed25519
         }
     }
 
@@ -112,10 +134,10 @@ public struct SignatureAuthentication: Hashable, Sendable {
 
 /// Which signatures a connection makes and accepts.
 public struct SignaturePolicy: Hashable, Sendable {
-    /// Hashes that we list in SIGNATURE_HASH_ALGORITHMS and accept.
+    /// Hashes that we sign with and accept.
     public var hashes: Set<SignatureHash>
-    /// For an old peer: sign with PKCS#1 v1.5 and accept it (methods 1 and 14). Off by default (A04).
-    public var allowRSAPKCS1: Bool
+    /// Kinds that we sign with and accept, in every method. An RSA key signs with PSS where both kinds of RSA are allowed.
+    public var kinds: Set<SignatureKind>
     /// For an old peer: sign with methods 9 to 11 when it knows no hash negotiation, and accept them. Off by default, since
     /// a missing notify is how a downgrade looks (A07).
     public var allowRawECDSA: Bool
@@ -123,16 +145,26 @@ public struct SignaturePolicy: Hashable, Sendable {
     /// Makes a policy; without arguments the one of every connection that says nothing else.
     public init(
         hashes: Set<SignatureHash> = Set(SignatureHash.allCases),
-        allowRSAPKCS1: Bool = false,
+        kinds: Set<SignatureKind> = SignaturePolicy.modern,
         allowRawECDSA: Bool = false
     ) {
         self.hashes = hashes
-        self.allowRSAPKCS1 = allowRSAPKCS1
+        self.kinds = kinds
         self.allowRawECDSA = allowRawECDSA
     }
 
-    /// The numbers of our SIGNATURE_HASH_ALGORITHMS notify, in order.
-    public var offeredHashes: [UInt16] { hashes.sorted().map(\.rawValue) }
+    /// All kinds but PKCS#1 v1.5.
+    public static let modern: Set<SignatureKind> = [.ecdsa, .ed25519, .rsaPSS]
+
+    /// The numbers of our SIGNATURE_HASH_ALGORITHMS notify, in order: hashes that an allowed kind can use.
+    public var offeredHashes: [UInt16] {
+        let hashing = !kinds.isSubset(of: [.ed25519])
+        return hashes.filter { $0 == .identity ? kinds.contains(.ed25519) : hashing }.sorted().map(\.rawValue)
+    }
+
+    func allows(_ algorithm: SignatureAlgorithm) -> Bool { kinds.contains(algorithm.kind) }
+
+    var allowsRawECDSA: Bool { allowRawECDSA && kinds.contains(.ecdsa) }
 }
 
 /// Why an AUTH payload was not made or not accepted.
@@ -141,10 +173,12 @@ public enum SignatureRefusal: Error, Hashable, Sendable {
     case methodNotAllowed(AuthMethod)
     /// The AlgorithmIdentifier is not one of those we accept, or its length contradicts the data.
     case unknownAlgorithmIdentifier
-    /// The policy does not allow this algorithm (PKCS#1 v1.5 by default).
+    /// The policy does not allow this kind of signature (PKCS#1 v1.5 by default).
     case algorithmNotAllowed(SignatureAlgorithm)
     /// The hash is not in our list.
     case hashNotAllowed(SignatureHash)
+    /// The policy allows no kind of signature that our key can make.
+    case keyKindNotAllowed
     /// The peer lists no hash that our key can sign with.
     case noCommonHash
     /// The peer knows no hash negotiation, and no older method is configured for our key.

@@ -14,11 +14,12 @@ enum SignatureScheme {
         guard let hash = preferredHashes(key).first(where: usable.contains) else { throw .noCommonHash }
         let algorithm: SignatureAlgorithm =
             switch key.storage {
-            case .rsa: policy.allowRSAPKCS1 ? .rsaPKCS1(hash) : .rsaPSS(hash)
+            case .rsa: policy.kinds.contains(.rsaPSS) ? .rsaPSS(hash) : .rsaPKCS1(hash)
             case .p256, .p384, .p521: .ecdsa(hash)
             case .ed25519: .ed25519
             case .simulated: throw SignatureRefusal.keyTypeMismatch
             }
+        guard policy.allows(algorithm) else { throw .keyKindNotAllowed }
         let signature = try makeSignature(octets, key, algorithm, raw: false)
         guard let data = algorithm.authenticationData(signature: signature) else { throw .libraryFailure }
         return SignatureAuthentication(method: .digitalSignature, data: data)
@@ -36,16 +37,17 @@ enum SignatureScheme {
                 throw .unknownAlgorithmIdentifier
             }
             guard policy.hashes.contains(algorithm.hash) else { throw .hashNotAllowed(algorithm.hash) }
-            try check(signature, algorithm, octets, key, policy, raw: false)
+            guard policy.allows(algorithm) else { throw .algorithmNotAllowed(algorithm) }
+            try check(signature, algorithm, octets, key, raw: false)
             return algorithm
         case .rsaSignature:
             return try verifyMethod1(authentication.data, octets, key, policy)
         case .ecdsa256, .ecdsa384, .ecdsa521:
-            guard policy.allowRawECDSA else { throw .methodNotAllowed(authentication.method) }
+            guard policy.allowsRawECDSA else { throw .methodNotAllowed(authentication.method) }
             guard rawMethod(key) == authentication.method else { throw .keyTypeMismatch }
             let hash = rawHash(authentication.method)
             guard policy.hashes.contains(hash) else { throw .hashNotAllowed(hash) }
-            try check(authentication.data, .ecdsa(hash), octets, key, policy, raw: true)
+            try check(authentication.data, .ecdsa(hash), octets, key, raw: true)
             return .ecdsa(hash)
         default:
             throw .methodNotAllowed(authentication.method)
@@ -73,10 +75,10 @@ enum SignatureScheme {
     ) throws(SignatureRefusal) -> SignatureAuthentication {
         let method: AuthMethod
         switch key.storage {
-        case .rsa where policy.allowRSAPKCS1: method = .rsaSignature
-        case .p256 where policy.allowRawECDSA: method = .ecdsa256
-        case .p384 where policy.allowRawECDSA: method = .ecdsa384
-        case .p521 where policy.allowRawECDSA: method = .ecdsa521
+        case .rsa where policy.kinds.contains(.rsaPKCS1): method = .rsaSignature
+        case .p256 where policy.allowsRawECDSA: method = .ecdsa256
+        case .p384 where policy.allowsRawECDSA: method = .ecdsa384
+        case .p521 where policy.allowsRawECDSA: method = .ecdsa521
         default: throw .peerLacksHashNegotiation
         }
         if method == .rsaSignature {
@@ -112,10 +114,10 @@ enum SignatureScheme {
         _ key: VerificationKey,
         _ policy: SignaturePolicy
     ) throws(SignatureRefusal) -> SignatureAlgorithm {
-        guard policy.allowRSAPKCS1 else { throw .methodNotAllowed(.rsaSignature) }
+        guard policy.kinds.contains(.rsaPKCS1) else { throw .methodNotAllowed(.rsaSignature) }
         for hash in [SignatureHash.sha256, .sha384, .sha512] where policy.hashes.contains(hash) {
             do {
-                try check(signature, .rsaPKCS1(hash), octets, key, policy, raw: false)
+                try check(signature, .rsaPKCS1(hash), octets, key, raw: false)
                 return .rsaPKCS1(hash)
             } catch {
                 guard error == .badSignature else { throw error }
@@ -175,7 +177,6 @@ enum SignatureScheme {
         _ algorithm: SignatureAlgorithm,
         _ octets: [UInt8],
         _ key: VerificationKey,
-        _ policy: SignaturePolicy,
         raw: Bool
     ) throws(SignatureRefusal) {
         switch (algorithm, key.storage) {
@@ -185,7 +186,6 @@ enum SignatureScheme {
         case (.rsaPSS(let hash), .rsa(let key, let length)):
             try checkRSA(signature, octets, hash, key, length, .PSS)
         case (.rsaPKCS1(let hash), .rsa(let key, let length)):
-            guard policy.allowRSAPKCS1 else { throw .algorithmNotAllowed(algorithm) }
             try checkRSA(signature, octets, hash, key, length, .insecurePKCS1v1_5)
         case (.ecdsa(let hash), .p256), (.ecdsa(let hash), .p384), (.ecdsa(let hash), .p521):
             guard let digest = digest(octets, hash) else { throw .unknownAlgorithmIdentifier }

@@ -93,6 +93,7 @@ public final class SimulatedCryptoProvider: CryptoProvider {
         guard case .simulated(let identity) = key.storage else {
             return try real.sign(octets, key: key, peerHashes: peerHashes, policy: policy)
         }
+        guard policy.kinds.contains(.ed25519) else { throw .keyKindNotAllowed }
         guard let peerHashes else { throw .peerLacksHashNegotiation }
         guard peerHashes.intersection(policy.hashes).contains(.identity) else { throw .noCommonHash }
         let mark = Self.mark(octets, identity)
@@ -117,6 +118,7 @@ public final class SimulatedCryptoProvider: CryptoProvider {
         }
         guard algorithm == .ed25519 else { throw .keyTypeMismatch }
         guard policy.hashes.contains(.identity) else { throw .hashNotAllowed(.identity) }
+        guard policy.allows(algorithm) else { throw .algorithmNotAllowed(algorithm) }
         guard constantTimeEqual(signature, Self.mark(octets, identity)) else { throw .badSignature }
         return algorithm
     }

@@ -83,7 +83,7 @@ extension Engine {
         var payloads: [Payload] = []
         if connection.fragmentation { payloads.append(.notify(.fragmentationSupported)) }
         var hashes = WireWriter(capacity: 8)
-        for hash in connection.signatures.hashes.sorted() { hashes.writeUInt16(hash.rawValue) }
+        for hash in connection.signatures.offeredHashes { hashes.writeUInt16(hash) }
         if hashes.count > 0 { payloads.append(.notify(.signatureHashAlgorithms, hashes.bytes)) }
         return payloads
     }
