@@ -87,6 +87,10 @@ extension Engine {
         discard(sa.handshake?.handle)
         if let outstanding = sa.requests.outstanding { discardSecrets(outstanding.context) }
         if let pending = sa.pending { operations[pending.id] = nil }
+        // The peer's rekeying that made it came to nothing: there is nowhere to move to.
+        if let spi = sa.predecessor, let older = sas[spi], older.peerRekeying?.successor == sa.localSPI {
+            older.peerRekeying = nil
+        }
         sa.pending = nil
         sa.handshake = nil
         sa.keys = nil

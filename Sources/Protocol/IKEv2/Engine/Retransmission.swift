@@ -72,7 +72,7 @@ extension Engine {
             fail(sa, cause)
         case .established:
             // Our rekeying got no answer, yet the peer's own went through.
-            if let collision = sa.peerRekeying, let successor = sas[collision.successor] {
+            if let collision = sa.peerRekeying, let successor = sas[collision.successor], successor.isEstablished {
                 return adopt(sa, successor)
             }
             destroy(sa, .peerDead)

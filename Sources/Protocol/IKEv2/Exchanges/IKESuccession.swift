@@ -55,7 +55,7 @@ extension Engine {
     func settle(_ sa: IKESA, _ ours: IKESA, _ rekeying: IKERekeying) {
         // The peer took its own to be the only one and uses it already; or we are closing, and the new one goes too.
         guard sa.isEstablished else { return discardRedundant(ours) }
-        guard let collision = sa.peerRekeying, let peers = sas[collision.successor] else {
+        guard let collision = sa.peerRekeying, let peers = sas[collision.successor], peers.isEstablished else {
             adopt(sa, ours)
             return deleteReplaced(sa)
         }

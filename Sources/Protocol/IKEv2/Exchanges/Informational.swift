@@ -74,7 +74,9 @@ extension Engine {
         switch sa.phase {
         case .established:
             // RFC 7296 §2.8.2: the peer did not notice our rekeying, so its own is the one; ours is forgotten.
-            if let collision = sa.peerRekeying, let successor = sas[collision.successor] { adopt(sa, successor) }
+            if let collision = sa.peerRekeying, let successor = sas[collision.successor], successor.isEstablished {
+                adopt(sa, successor)
+            }
             finish(sa, .deletedByPeer)
         case .closing: finish(sa, sa.closeReason ?? .requested)
         case .replaced, .initiating, .halfOpen, .finished: finish(sa, .deletedByPeer)
