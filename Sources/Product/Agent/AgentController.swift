@@ -78,6 +78,12 @@ final class AgentController: ShardDelegate {
         return names
     }
 
+    /// Gives up a tunnel that nobody waits for any more, unless it stood once: its user was told that it failed.
+    func abandon(_ name: String, shard: ShardCore) {
+        guard let tunnel = tunnels[name], tunnel.state != .up, !tunnel.stoodOnce else { return }
+        close(name, shard)
+    }
+
     /// Calls back when the tunnel stands or fails; at once when it does already.
     func wait(
         _ name: String?,
@@ -323,6 +329,10 @@ extension AgentController {
         tunnels[name]?.phase = .closing(id)
         release(name, shard)
         shard.perform(.close(id, .requested))
+        // What was never authenticated goes at once, without a report.
+        guard shard.status(id) == nil, case .closing(id) = tunnels[name]?.phase else { return }
+        tunnels[name] = nil
+        replaceSecrets(shard)
     }
 
     private func audit(

@@ -286,6 +286,9 @@ public final class AgentDaemon: Sendable {
             controller.up(connection, arguments: arguments, shard: core) { box.finish($0) }
         }
         guard let result = box.wait(seconds: arguments.timeoutSeconds) else {
+            shard.post { core, delegate in
+                (delegate as? AgentController)?.abandon(connection.name, shard: core)
+            }
             throw CulvertError(
                 .connectionTimeout,
                 "\(connection.gateway) did not let us in within \(arguments.timeoutSeconds) s"

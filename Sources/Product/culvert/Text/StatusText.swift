@@ -88,9 +88,10 @@ struct StatusText {
         var lines = [
             field("peer", "\(tunnel.remote) \(tunnel.transport)\(tunnel.nat ? ", NAT on the way" : "")"),
             field("ike", age),
-            field("suite", tunnel.suite),
-            field("identity", "\(tunnel.localIdentity) with \(tunnel.remoteIdentity)"),
         ]
+        if !tunnel.suite.isEmpty { lines.append(field("suite", tunnel.suite)) }
+        let peer = tunnel.remoteIdentity.isEmpty ? "" : " with \(tunnel.remoteIdentity)"
+        lines.append(field("identity", tunnel.localIdentity + peer))
         let proved = tunnel.peer.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
         if !proved.isEmpty { lines.append(field("proved", proved.joined(separator: ", "))) }
         if !tunnel.addresses.isEmpty { lines.append(field("address", tunnel.addresses.joined(separator: ", "))) }
