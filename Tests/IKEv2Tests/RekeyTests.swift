@@ -156,6 +156,34 @@ import Testing
         pair.expectAgreement(children: 1)
     }
 
+    @Test func nothingIsSentOnAFurtherChildBeforeThePeerCanReceiveIt() throws {
+        let pair = establishedPair()
+        pair.watchesTraffic = true
+        let id = try #require(pair.statusA?.id)
+        var lost = 0
+        pair.delivers = { packet in
+            if packet.sender == "B", packet.isResponse, lost < 2 {
+                lost += 1
+                return false
+            }
+            return true
+        }
+        pair.command(pair.a, .addChild(id, child("stage", local: [networkA], remote: [networkB])))
+        pair.run(.seconds(4))
+        pair.expectAgreement(children: 2)
+        #expect(pair.losses.isEmpty, "\(pair.losses)")
+        // A peer that says nothing more gets five seconds to have our answer.
+        let other = establishedPair()
+        other.command(other.a, .addChild(id, child("stage", local: [networkA], remote: [networkB])))
+        other.step()
+        other.wire = []
+        other.delivers = { _ in false }
+        other.run(.seconds(4))
+        #expect(other.b.installed.values.filter(\.sends).count == 1)
+        other.run(.seconds(2))
+        #expect(other.b.installed.values.filter(\.sends).count == 2)
+    }
+
     @Test func policyRefusesAFurtherChildAndTheIKESAStays() throws {
         let pair = establishedPair()
         pair.b.authorizer = { _ in .deny(reason: "no rule for stage", .selectorsUnacceptable) }

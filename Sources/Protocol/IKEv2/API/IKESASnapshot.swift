@@ -79,6 +79,7 @@ public struct IKESASnapshot: Sendable {
         var hardIn: Duration?
         var removeIn: Duration?
         var deleteSent: Bool
+        var awaitsConfirmation: Bool
         var isRemoved: Bool
         var closeReason: CloseReason?
         var peerRekeying: PeerChildRekeying?

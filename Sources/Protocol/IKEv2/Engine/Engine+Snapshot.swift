@@ -69,6 +69,7 @@ extension Engine {
             hardIn: child.hardAt.map { $0 - now },
             removeIn: child.removeAt.map { $0 - now },
             deleteSent: child.deleteSent,
+            awaitsConfirmation: child.awaitsConfirmation,
             isRemoved: child.isRemoved,
             closeReason: child.closeReason,
             peerRekeying: child.peerRekeying
@@ -142,6 +143,8 @@ extension Engine {
             child.hardAt = frozen.hardIn.map { now + $0 }
             child.removeAt = frozen.removeIn.map { now + $0 }
             child.deleteSent = frozen.deleteSent
+            child.awaitsConfirmation = frozen.awaitsConfirmation
+            if child.awaitsConfirmation { child.unconfirmedUntil = now + Self.confirmation }
             child.isRemoved = frozen.isRemoved
             child.closeReason = frozen.closeReason
             child.peerRekeying = frozen.peerRekeying

@@ -62,6 +62,7 @@ extension Engine {
                 closeChild(sa, child, .lifetime)
                 continue
             }
+            if child.awaitsConfirmation, let at = child.unconfirmedUntil, at <= now { confirm(child) }
             if let at = child.rekeyAt, at <= now {
                 child.rekeyAt = nil
                 enqueue(sa, .rekeyChild(child.inboundSPI))

@@ -37,7 +37,10 @@ extension Engine {
             sendNow: !isLoser
         )
         switch outcome {
-        case .fresh: report(.childEstablished(sa.id, status(of: child)))
+        case .fresh:
+            report(.childEstablished(sa.id, status(of: child)))
+            // The peer may send as soon as it knows that we have its answer; any request of ours tells it.
+            enqueue(sa, .probe)
         case .won(let old, let peers): takeOver(sa, child, old, peers)
         case .lost(let old):
             report(.collision(sa.id, "simultaneous rekeying: ours of \(child.inboundSPI) is redundant"))

@@ -89,7 +89,7 @@ extension Engine {
 
     /// The peer sends on a Child SA that it made to replace another: it has our answer, so we may send there too (§2.8).
     func peerUses(_ sa: IKESA, _ child: ChildSA) {
-        child.unconfirmedUntil = nil
+        confirm(child)
         guard child.isLive, !child.outboundActive else { return }
         activate(child)
         for old in sa.children where old.peerRekeying?.successor == child.inboundSPI { deactivate(old) }

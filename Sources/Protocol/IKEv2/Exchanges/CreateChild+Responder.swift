@@ -223,9 +223,10 @@ extension Engine {
             agreement,
             material,
             weInitiated: false,
-            // RFC 7296 §2.8: the old one carries traffic until we know that the peer has our answer.
-            sendNow: old == nil
+            // RFC 7296 §2.8: the old one carries traffic until we know that the peer has our answer; a new one waits.
+            sendNow: false
         )
+        child.awaitsConfirmation = old == nil
         child.unconfirmedUntil = now + Self.confirmation
         var answer = childPayloads(agreement)
         answer.insert(.nonce(NoncePayload(data: agreement.localNonce)), at: 1)

@@ -39,7 +39,15 @@ extension Engine {
 
     /// A further request shows that the peer has our last answer: the window holds one (RFC 7296 §2.3).
     func confirmChildren(_ sa: IKESA) {
-        for child in sa.children { child.unconfirmedUntil = nil }
+        for child in sa.children { confirm(child) }
+    }
+
+    /// The peer has our answer, or had time enough for it.
+    func confirm(_ child: ChildSA) {
+        child.unconfirmedUntil = nil
+        guard child.awaitsConfirmation else { return }
+        child.awaitsConfirmation = false
+        if child.isLive { activate(child) }
     }
 
     private func start(_ sa: IKESA, _ task: ExchangeTask) {

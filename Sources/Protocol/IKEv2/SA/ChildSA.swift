@@ -33,6 +33,8 @@ final class ChildSA {
     /// Until when the peer may not know it: we answered its request and have no sign that the answer arrived. Until then
     /// we do not rekey or delete it, for the peer would deny that it exists.
     var unconfirmedUntil: Instant?
+    /// Nothing is sent on it before the peer is known to have our answer: until then it could not be received.
+    var awaitsConfirmation = false
     /// Whether a Delete for it is on the wire and unanswered.
     var deleteSent = false
     /// Whether the data plane has forgotten it already; it stays here until its Delete is answered.
@@ -65,7 +67,9 @@ final class ChildSA {
         self.outboundActive = outboundActive
     }
 
-    var nextDeadline: Instant? { [rekeyAt, hardAt, removeAt].compactMap { $0 }.min() }
+    var nextDeadline: Instant? {
+        [rekeyAt, hardAt, removeAt, awaitsConfirmation ? unconfirmedUntil : nil].compactMap { $0 }.min()
+    }
 
     /// Whether traffic still depends on it.
     var isLive: Bool { phase == .installed || phase == .rekeying }
