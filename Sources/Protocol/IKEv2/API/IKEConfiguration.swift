@@ -62,6 +62,13 @@ public struct IKELimits: Hashable, Sendable {
     public var selectors = 64
     /// Datagrams held while an operation of their IKE SA is under way.
     public var heldDatagrams = 64
+    /// Octets of such datagrams: the longest message in fragments, and a bit. Nobody has authenticated them.
+    public var heldBytes = 131_072
+    /// Octets of such datagrams while nobody has authenticated either: an IKE_AUTH with a chain of certificates.
+    public var heldBytesHalfOpen = 16_384
+    /// An IKE_SA_INIT request, which is kept because AUTH covers it: honest ones have some hundred octets, with the largest
+    /// key exchange two thousand.
+    public var initialBytes = 16_384
     /// SK messages that fail their integrity check before a half-open IKE SA stops decrypting: one key derivation and a
     /// handful of checks is all that a stranger gets.
     public var junkMessagesHalfOpen = 32

@@ -83,7 +83,11 @@ extension Engine {
     }
 
     private func hold(_ sa: IKESA, _ datagram: [UInt8], _ path: Path) {
-        guard sa.held.count < configuration.limits.heldDatagrams else { return drop(.limit, path) }
+        let limits = configuration.limits
+        let room = sa.phase == .halfOpen ? limits.heldBytesHalfOpen : limits.heldBytes
+        guard sa.held.count < limits.heldDatagrams,
+            sa.held.reduce(datagram.count, { $0 + $1.bytes.count }) <= room
+        else { return drop(.limit, path) }
         sa.held.append((datagram, path))
     }
 

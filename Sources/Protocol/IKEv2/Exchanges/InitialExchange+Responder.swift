@@ -10,6 +10,7 @@ extension Engine {
         guard header.flags.contains(.initiator), header.responderSPI == .zero, header.messageID == 0 else {
             return drop(.malformedInit, path)
         }
+        guard datagram.count <= configuration.limits.initialBytes else { return drop(.limit, path) }
         let key = HalfOpenTable.Key(initiatorSPI: header.initiatorSPI, remote: path.remote)
         for spi in halfOpen.candidates(key) {
             guard let handshake = sas[spi]?.handshake, handshake.request == datagram else { continue }
