@@ -55,6 +55,7 @@ extension Engine {
     /// answers a peer that missed our last response.
     func finish(_ sa: IKESA, _ reason: CloseReason) {
         let isCurrent = current[sa.id] == sa.localSPI
+        let isStranger = sa.phase == .halfOpen
         for child in sa.children { remove(child, of: sa, .ikeSAClosed) }
         if isCurrent {
             if sa.establishedAt != nil { report(.closed(status(of: sa), sa.closeReason ?? reason)) }
@@ -63,10 +64,20 @@ extension Engine {
         }
         release(sa)
         sa.phase = .finished
-        guard !sa.responses.lastResponse.isEmpty else { return remove(sa) }
+        guard !sa.responses.lastResponse.isEmpty, !isStranger || keepsRefused(sa) else { return remove(sa) }
         sa.timers.stopAll()
         sa.timers[.forget] = now + Self.finishedLinger
         touch(sa)
+    }
+
+    /// Whether there is room for one more that repeats its refusal. Strangers make these at the price of a key exchange, so
+    /// they are bounded like half-open ones, and nothing the stranger said is kept.
+    private func keepsRefused(_ sa: IKESA) -> Bool {
+        guard refusedCount < configuration.limits.halfOpenLimit else { return false }
+        refusedCount += 1
+        sa.isRefused = true
+        sa.remoteIdentity = nil
+        return true
     }
 
     /// Forgets an IKE SA altogether.
@@ -78,6 +89,10 @@ extension Engine {
         }
         release(sa)
         sa.phase = .finished
+        if sa.isRefused {
+            sa.isRefused = false
+            refusedCount -= 1
+        }
         sas[sa.localSPI] = nil
     }
 

@@ -24,6 +24,8 @@ final class Engine {
     /// Established IKE SAs by the peer's authenticated identity.
     var byIdentity: [Identity: [IKESAID]] = [:]
     var halfOpen = HalfOpenTable()
+    /// Refused IKE SAs that only repeat their refusal.
+    var refusedCount = 0
     var cookies = CookieJar()
     var demandsCookies = false
     var deadlines = DeadlineHeap()
