@@ -58,6 +58,10 @@ public struct IKELimits: Hashable, Sendable {
     public var certificates = 8
     /// Children of one IKE SA, rekeying included.
     public var children = 64
+    /// CREATE_CHILD_SA requests of one peer at once: all children made and rekeyed. What is beyond gets TEMPORARY_FAILURE.
+    public var childRequestBurst = 128
+    /// CREATE_CHILD_SA requests of one peer a second, afterwards; an honest one sends a few an hour.
+    public var childRequestsPerSecond = 2
     /// Selectors in one payload.
     public var selectors = 64
     /// Datagrams held while an operation of their IKE SA is under way.

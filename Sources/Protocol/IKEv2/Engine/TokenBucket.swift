@@ -1,13 +1,13 @@
 import IPsecTypes
 
-/// A bound on how often something is done: at most `perSecond` at once, refilled evenly.
+/// A bound on how often something is done: at most `burst` at once, refilled evenly.
 struct TokenBucket {
     private var tokens: Double = 1
     private var filledAt: Instant?
 
-    /// Whether it may be done now; counts it if so.
-    mutating func take(_ now: Instant, perSecond: Int) -> Bool {
-        let capacity = Double(max(1, perSecond))
+    /// Whether it may be done now; counts it if so. Without `burst`, what a second brings may be done at once.
+    mutating func take(_ now: Instant, perSecond: Int, burst: Int? = nil) -> Bool {
+        let capacity = Double(max(1, burst ?? perSecond))
         if let filledAt {
             let elapsed = Double(max(0, (now - filledAt).wholeNanoseconds)) / 1e9
             tokens = min(capacity, tokens + elapsed * Double(perSecond))

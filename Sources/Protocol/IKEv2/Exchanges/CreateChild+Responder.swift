@@ -14,6 +14,12 @@ extension Engine {
             isLongEnough(nonce, for: sa.suite?.prf ?? .hmacSHA256)
         else { return refuseSyntax(sa, "CREATE_CHILD_SA without SA or nonce") }
         guard sa.isEstablished, !sa.isRedundant else { return refuseTemporarily(sa, "the IKE SA is being closed") }
+        let limits = configuration.limits
+        guard sa.childRequests.take(now, perSecond: limits.childRequestsPerSecond, burst: limits.childRequestBurst)
+        else {
+            // Without a report: there would be one for each.
+            return respond(sa, [.notify(.temporaryFailure)])
+        }
         if sa.predecessor != nil { adoptBecauseUsed(sa) }
         if offered.first?.protocolID == .ike { return receiveRekeyRequest(sa, offered, nonce, payloads) }
         // RFC 7296 §2.25.2
@@ -106,6 +112,10 @@ extension Engine {
         // RFC 7296 §2.25.1: one that we are closing, or have replaced and are about to close.
         guard old.phase == .installed || old.phase == .rekeying, old.peerRekeying == nil else {
             return refuseTemporarily(sa, "the peer rekeys \(old.inboundSPI), which is being closed")
+        }
+        // All may be rekeyed at once, but not over and over without the old ones being deleted.
+        guard sa.children.count < 2 * configuration.limits.children else {
+            return refuseTemporarily(sa, "\(sa.children.count) Child SAs wait for their deletion")
         }
         var request = request
         request.rekeyed = old.inboundSPI

@@ -47,6 +47,7 @@ extension Engine {
         successor.lastInbound = now
         successor.rekeyings = sa.rekeyings + 1
         successor.predecessor = sa.localSPI
+        successor.childRequests = sa.childRequests
         insert(successor)
         return successor
     }
@@ -100,6 +101,7 @@ extension Engine {
         successor.tasks += sa.tasks.filter { ![.rekeyIKE, .deleteIKE, .probe].contains($0.task) }
         sa.tasks = []
         successor.predecessor = nil
+        successor.replaces = sa.localSPI
         successor.path = sa.path
         sa.phase = .replaced
         sa.peerRekeying = nil

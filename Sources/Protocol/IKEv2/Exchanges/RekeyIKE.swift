@@ -109,6 +109,9 @@ extension Engine {
         case .initial, .authentication, .rekeyIKE, .probe, .authenticationFailed, nil: break
         }
         guard sa.peerRekeying == nil else { return refuseTemporarily(sa, "the IKE SA is rekeyed already") }
+        guard sa.replaces.flatMap({ sas[$0] })?.phase != .replaced else {
+            return refuseTemporarily(sa, "the IKE SA before it is not deleted yet")
+        }
         guard let exchange = payloads.keyExchange else { return refuseSyntax(sa, "rekeying without KE") }
         let selection = ProposalSelection.selectIKE(
             offered: offered,

@@ -76,6 +76,10 @@ final class IKESA {
     var earlyDeletes: Set<SPI> = []
     /// The IKE SA it was made to replace, until the Child SAs have moved here.
     var predecessor: IKESPI?
+    /// The IKE SA that it has replaced; the peer must let go of that one before it replaces this one.
+    var replaces: IKESPI?
+    /// How many CREATE_CHILD_SA requests the peer may still send.
+    var childRequests = TokenBucket()
     /// Made by a rekeying that collided and lost: nothing may move to it.
     var isRedundant = false
     /// The peer's rekeying that we answered while ours was under way (RFC 7296 §2.8.2).
