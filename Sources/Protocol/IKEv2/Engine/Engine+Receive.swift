@@ -31,9 +31,16 @@ extension Engine {
         answerUnprotected(header, [.notify(.invalidMajorVersion)], path)
     }
 
-    /// Answers a request without an IKE SA, within the budget for such answers (RFC 7296 §2.21.4).
+    /// Answers a request without an IKE SA, within the budget for such answers (RFC 7296 §2.21.4), and never with more than
+    /// was asked: the source may be forged.
     func answerUnprotected(_ header: IKEHeader, _ payloads: [Payload], _ path: Path) {
+        let answer = unprotectedAnswer(header, payloads)
+        guard answer.count <= Int(clamping: header.length) else { return }
         guard errorBudget.take(now, perSecond: configuration.limits.unprotectedErrorsPerSecond) else { return }
+        send([answer], path)
+    }
+
+    private func unprotectedAnswer(_ header: IKEHeader, _ payloads: [Payload]) -> [UInt8] {
         var flags: IKEFlags = .response
         if !header.flags.contains(.initiator) { flags.insert(.initiator) }
         let answer = IKEHeader(
@@ -43,7 +50,7 @@ extension Engine {
             flags: flags,
             messageID: header.messageID
         )
-        send([IKEMessage(header: answer, payloads: payloads).serialise()], path)
+        return IKEMessage(header: answer, payloads: payloads).serialise()
     }
 
     private func receiveProtected(_ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
@@ -95,6 +102,8 @@ extension Engine {
 
     private func deliverRequest(_ sa: IKESA, _ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
         let window = sa.responses
+        // The number after the last one is zero: there the IKE SA must have been rekeyed (RFC 7296 §2.2).
+        guard header.messageID < .max else { return drop(.messageID, path) }
         guard header.messageID == window.expected else {
             return repeatResponse(sa, header, datagram, path)
         }
@@ -134,8 +143,16 @@ extension Engine {
                 (try? crypto.open(message: datagram, bodyOffset: envelope.bodyOffset, keys: keys)) != nil
             else { return drop(.messageID, path) }
         }
+        guard path == sa.responses.lastPath || path == sa.path || isNoLonger(sa.responses.lastResponse, than: datagram)
+        else { return drop(.unexpected, path) }
         statistics.retransmitted += 1
         send(sa.responses.lastResponse, path)
+    }
+
+    /// Whoever has seen a request can repeat it with somebody else's address as the source: such an address gets no more
+    /// than was sent in its name.
+    private func isNoLonger(_ answer: [[UInt8]], than datagram: [UInt8]) -> Bool {
+        answer.reduce(0) { $0 + $1.count } <= datagram.count
     }
 
     private func handleRequest(_ sa: IKESA, _ exchange: ExchangeType, _ payloads: [Payload]) {
@@ -167,6 +184,7 @@ extension Engine {
         sa.responses.current = nil
         sa.responses.expected = id &+ 1
         sa.responses.lastTag = current.tag
+        sa.responses.lastPath = current.path
         sa.responses.lastResponse = datagrams
         send(datagrams, current.path)
     }

@@ -106,7 +106,7 @@ extension Engine {
         return false
     }
 
-    /// Answers IKE_SA_INIT without making an IKE SA. The answer is shorter than the request, so it amplifies nothing.
+    /// Answers IKE_SA_INIT without making an IKE SA. An answer longer than the request would amplify, and is not sent.
     private func answerInitial(_ header: IKEHeader, _ payloads: [Payload], _ path: Path) {
         let answer = IKEHeader(
             initiatorSPI: header.initiatorSPI,
@@ -115,7 +115,8 @@ extension Engine {
             flags: .response,
             messageID: 0
         )
-        send([IKEMessage(header: answer, payloads: payloads).serialise()], path)
+        let bytes = IKEMessage(header: answer, payloads: payloads).serialise()
+        if bytes.count <= Int(clamping: header.length) { send([bytes], path) }
     }
 
     /// Chooses connection and proposal.

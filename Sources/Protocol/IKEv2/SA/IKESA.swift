@@ -186,6 +186,8 @@ struct ResponseWindow {
     /// What tells a retransmission of the request before from anything else, and the answer to repeat.
     var lastTag: [UInt8] = []
     var lastResponse: [[UInt8]] = []
+    /// Where that request came from.
+    var lastPath: Path?
 
     struct CurrentRequest {
         var exchange: ExchangeType
