@@ -56,6 +56,8 @@ public struct IKELimits: Hashable, Sendable {
     public var reassemblyLifetime: Duration = .seconds(30)
     /// Certificates accepted from a peer.
     public var certificates = 8
+    /// IKE SAs of one identity where it may have several; then the oldest goes.
+    public var ikeSAsPerIdentity = 64
     /// Children of one IKE SA, rekeying included.
     public var children = 64
     /// CREATE_CHILD_SA requests of one peer at once: all children made and rekeyed. What is beyond gets TEMPORARY_FAILURE.

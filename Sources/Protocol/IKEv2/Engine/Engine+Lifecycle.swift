@@ -164,12 +164,16 @@ extension Engine {
     private static let farFuture: Int64 = 315_360_000
 
     /// One live IKE SA an identity where the connection or the grant says so, and whenever the peer says that it has no
-    /// other (INITIAL_CONTACT, RFC 7296 §2.4). Only IKE SAs of the same authenticated pair of identities go.
+    /// other (INITIAL_CONTACT, RFC 7296 §2.4). Only IKE SAs of the same authenticated pair of identities go, and only those
+    /// of the same connection: there the identity was proved in the same way.
     private func replaceOlder(_ sa: IKESA, initialContact: Bool) {
-        let replaces = sa.grant?.replacesOlder ?? sa.connection.replacesOlder
-        guard let identity = sa.remoteIdentity, initialContact || (replaces && !sa.isInitiator) else { return }
+        // Whoever was granted nothing takes nothing away.
+        let replaces = sa.grant.map { $0.replacesOlder ?? sa.connection.replacesOlder } ?? false
+        guard let identity = sa.remoteIdentity else { return }
+        guard initialContact || (replaces && !sa.isInitiator) else { return closeExcess(identity) }
         for id in byIdentity[identity] ?? [] where id != sa.id {
             guard let spi = current[id], let older = sas[spi], older.isEstablished,
+                older.connection.name == sa.connection.name,
                 older.connection.localIdentity == sa.connection.localIdentity,
                 older.connection.tenant == sa.connection.tenant
             else { continue }
@@ -179,6 +183,16 @@ extension Engine {
             } else {
                 close(older, .replaced)
             }
+        }
+    }
+
+    /// The oldest make room when an identity that may have several IKE SAs would have too many (R07).
+    private func closeExcess(_ identity: Identity) {
+        let ids = byIdentity[identity] ?? []
+        for id in ids.dropLast(max(0, configuration.limits.ikeSAsPerIdentity - 1)) {
+            guard let older = newest(id) else { continue }
+            touch(older)
+            close(older, .replaced)
         }
     }
 
