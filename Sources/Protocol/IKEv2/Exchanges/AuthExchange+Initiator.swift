@@ -82,6 +82,9 @@ extension Engine {
         case .success(let read): claim = read
         }
         sa.remoteIdentity = claim.identity
+        guard claim.identity != sa.connection.localIdentity else {
+            return refuseResponder(sa, .authentication("the peer claims to be us"))
+        }
         guard sa.connection.remoteIdentity.allows(claim.identity) else {
             return refuseResponder(sa, .identity(mismatch(claim.identity, sa.connection.remoteIdentity)))
         }

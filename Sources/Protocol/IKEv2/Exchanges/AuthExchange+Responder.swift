@@ -50,6 +50,8 @@ extension Engine {
     private func chooseConnection(_ sa: IKESA, _ request: AuthRequest) -> ConnectionConfiguration? {
         configuration.connections.first { connection in
             guard matches(connection, sa.path), connection.remoteIdentity.allows(request.claim.identity),
+                // Nobody else is us: with a shared key, it would be our own messages coming back.
+                request.claim.identity != connection.localIdentity,
                 request.wantedIdentity.map({ $0 == connection.localIdentity }) ?? true,
                 connection.remoteAuthentication.isPreSharedKey == (request.claim.authentication.method == .sharedKey),
                 let suite = sa.suite
@@ -197,6 +199,9 @@ extension Engine {
         guard let handshake = sa.handshake, let proof else {
             return refuseInitiator(sa, .authentication("our key gives no signature that the peer takes"))
         }
+        guard isStillConfigured(sa.connection) else {
+            return refuseInitiator(sa, .authentication("the connection was changed or removed meanwhile"))
+        }
         var payloads: [Payload] = [.identificationResponder(sa.connection.localIdentity.payload)]
         payloads += certificatePayloads(sa.connection)
         payloads.append(.authentication(proof))
@@ -214,6 +219,15 @@ extension Engine {
         }
         respond(sa, payloads)
         sa.handshake = nil
+    }
+
+    /// Whether a reload, while the peer was being verified, left alone who may use a connection, and by which proof.
+    private func isStillConfigured(_ used: ConnectionConfiguration) -> Bool {
+        configuration.connections.contains { connection in
+            connection.name == used.name && connection.localIdentity == used.localIdentity
+                && connection.remoteIdentity == used.remoteIdentity
+                && connection.remoteAuthentication == used.remoteAuthentication
+        }
     }
 
     private func adopt(_ sa: IKESA, _ grant: AuthorizationGrant?, _ peer: VerifiedPeer) {
