@@ -123,7 +123,10 @@ extension Engine {
     private func select(_ request: InitialRequest, _ key: HalfOpenTable.Key) {
         let connections = configuration.connections.filter { matches($0, request.path) }
         var mismatch: ProposalMismatch?
-        for connection in connections {
+        var tried: [[IKEProposal]] = []
+        // Many connections have the same proposals: a stranger's are matched against each only once.
+        for connection in connections where !tried.contains(connection.ikeProposals) {
+            tried.append(connection.ikeProposals)
             let choice = ProposalSelection.selectIKE(
                 offered: request.offered,
                 accepted: connection.ikeProposals,

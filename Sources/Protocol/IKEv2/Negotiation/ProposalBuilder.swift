@@ -38,8 +38,11 @@ enum ProposalBuilder {
 
 /// Proposals as people read them.
 enum ProposalText {
+    /// Transforms that are named; no honest proposal has more.
+    private static let longest = 32
+
     static func describe(_ proposal: Proposal) -> String {
-        let parts = proposal.transforms.map { transform -> String in
+        let parts = proposal.transforms.prefix(longest).map { transform -> String in
             let id = transform.id
             let name =
                 switch transform.type {
