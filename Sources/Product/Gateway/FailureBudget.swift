@@ -1,6 +1,6 @@
 import IPsecTypes
 
-/// How many failures of unauthenticated peers get an audit record and a log line of their own: a token bucket. What is
+/// How many failures and refusals of peers get an audit record and a log line of their own: a token bucket. What is
 /// beyond it is counted and told as one number, so that nobody fills the disk or crowds out other records (L08, rule G).
 struct FailureBudget {
     /// Records at once.

@@ -42,7 +42,7 @@ final class GatewayController: ShardDelegate {
     var ended: [String: Session] = [:]
     /// IKE SAs without a session (no address was left): closed when their peer has had its time to ask again.
     var withoutSession: [IKESAID: Instant] = [:]
-    /// Failures before authentication, which strangers can cause at will.
+    /// Failures before authentication, which strangers can cause at will, and refusals by policy.
     var strangers = FailureBudget()
     private var nextRenewal: Instant?
     /// How often leases are looked at.
@@ -165,6 +165,9 @@ final class GatewayController: ShardDelegate {
         _ error: CulvertError,
         _ refusal: AuthorizationRefusal
     ) -> AuthorizationDecision {
+        let answer = AuthorizationDecision.deny(reason: error.message, refusal)
+        // Whoever has a certificate of ours and no rule can ask again and again.
+        guard strangers.takes(now: SystemClock.now) else { return answer }
         var record = record(.sessionRefused)
         record.peerID = "\(request.identity)"
         record.path = request.path
@@ -172,7 +175,7 @@ final class GatewayController: ShardDelegate {
         record.serial = request.verified.attributes["serial"]
         parts.audit.write(record)
         note(error, peer: "\(request.path.remote)")
-        return .deny(reason: error.message, refusal)
+        return answer
     }
 
     /// What policy knows the peer by: its identity, how it proved it, and what its certificate says.
@@ -246,7 +249,7 @@ final class GatewayController: ShardDelegate {
         if let untold = strangers.summary(now: now) {
             var record = record(.sourceLimited)
             record.count = untold
-            record.reason = "failures before authentication that have no record of their own"
+            record.reason = "failures and refusals of peers that have no record of their own"
             parts.audit.write(record)
         }
     }
