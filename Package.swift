@@ -41,6 +41,8 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let floor1: [Target.Dependency] = ["IPsecTypes"]
 let control: [Target.Dependency] = ["IPsecTypes", "IKEMessage", "IKECrypto", "IKEv2", "Policy", "Sessions", "AuditLog"]
+let daemon: [Target.Dependency] =
+    control + ["CLinux", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", "Runtime", logging]
 
 var targets: [Target] = [
     // Floor 1
@@ -117,9 +119,12 @@ var targets: [Target] = [
     tests(
         "DataplaneTests",
         floor1 + ["CLinux", "ESP", "Policy", "PacketIO", "Netlink", "Dataplane", "CMallocCount"]),
-    tests("RuntimeTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime"]),
-    tests("GatewayTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime", "Gateway"]),
-    tests("AgentTests", control + ["AdminAPI", "ConfigFile", "PKI", "Dataplane", "Runtime", "Agent"]),
+    .target(
+        name: "RuntimeDoubles", dependencies: daemon + ["CertificateAuthority"],
+        path: "Tests/Support/RuntimeDoubles", swiftSettings: house),
+    tests("RuntimeTests", daemon + ["RuntimeDoubles"]),
+    tests("GatewayTests", daemon + ["CertificateAuthority", "Gateway", "RuntimeDoubles"]),
+    tests("AgentTests", daemon + ["CertificateAuthority", "Agent", "RuntimeDoubles"]),
     tests(
         "CLITests",
         floor1 + [

@@ -9,8 +9,13 @@ let instrumented: [SwiftSetting] = [
 ]
 
 /// A room of the house, compiled again with instrumentation; Rooms/NAME is a symbolic link to its folder.
-func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, path: "Rooms/\(name)", swiftSettings: instrumented)
+func room(_ name: String, _ dependencies: [Target.Dependency] = [], testable: Bool = false) -> Target {
+    .target(
+        name: name,
+        dependencies: dependencies,
+        path: "Rooms/\(name)",
+        swiftSettings: instrumented + (testable ? [.unsafeFlags(["-enable-testing"])] : [])
+    )
 }
 
 /// A fuzz target: Targets/NAME with a main.swift that calls `fuzz`.
@@ -43,10 +48,16 @@ let package = Package(
         room("ConfigFile", ["IPsecTypes", .product(name: "Yams", package: "Yams")]),
         room("Policy", ["IPsecTypes"]),
         room("AuditLog", ["IPsecTypes"]),
+        room("AdminAPI", ["IPsecTypes"]),
+        .target(name: "CLinux", path: "Rooms/CLinux"),
+        // Its decoders are internal; the target looks at them as the tests do.
+        room("Netlink", ["IPsecTypes", "CLinux"], testable: true),
         fuzzer("ike-message", ["IPsecTypes", "IKEMessage"]),
         fuzzer("ike-decrypted", ["IPsecTypes", "IKEMessage"]),
         fuzzer("config-file", ["IPsecTypes", "ConfigFile"]),
         fuzzer("config-policy", ["IPsecTypes", "ConfigFile", "Policy"]),
         fuzzer("audit-line", ["IPsecTypes", "AuditLog"]),
+        fuzzer("admin-request", ["IPsecTypes", "AdminAPI"]),
+        fuzzer("netlink-answer", ["IPsecTypes", "Netlink"]),
     ]
 )

@@ -4,20 +4,6 @@ import Testing
 
 @testable import Netlink
 
-/// Every decoder of kernel answers, on a message with any body.
-private func decodeAll(_ message: NetlinkMessage) {
-    _ = try? LinkInfo(message.body)
-    _ = try? LinkCounters(message.body)
-    _ = try? AddressInfo(message.body)
-    _ = try? Route(message.body, acceptCloned: true)
-    _ = try? RoutingRule(message.body)
-    _ = try? NetlinkAttributes(message.body, skipping: 4)
-    for (type, flags) in [(NetlinkCode.error, UInt16(0x200)), (NetlinkCode.error, 0x300), (NetlinkCode.done, 0)] {
-        let answer = NetlinkMessage(type: type, flags: flags, sequence: 1, body: message.body)
-        try? NetlinkSocket.checkError(answer, "test")
-    }
-}
-
 @Test func mutilatedAnswersAreRefusedNeverFatal() throws {
     let socket = try NetlinkSocket(netlinkProtocol: 0)
     var bodies: [[UInt8]] = []
@@ -37,7 +23,7 @@ private func decodeAll(_ message: NetlinkMessage) {
             default: body.insert(UInt8.random(in: 0...255, using: &generator), at: index)
             }
         }
-        decodeAll(NetlinkMessage(type: 0, flags: 0, sequence: 0, body: body))
+        NetlinkProperties.decodeAll(NetlinkMessage(type: 0, flags: 0, sequence: 0, body: body))
         _ = try? NetlinkMessage.split(body.span)
     }
 }

@@ -44,7 +44,7 @@ final class GatewayController: ShardDelegate {
     var withoutSession: [IKESAID: Instant] = [:]
     /// Failures before authentication, which strangers can cause at will, and refusals by policy.
     var strangers = FailureBudget()
-    private var nextRenewal: Instant?
+    var nextRenewal: Instant?
     /// How often leases are looked at.
     private static let renewalInterval: Duration = .seconds(15)
     /// The newest failures, newest last.

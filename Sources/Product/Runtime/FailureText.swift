@@ -90,6 +90,7 @@ extension FailureReport {
         case "cert_weak_key", "cert_weak_signature": .weakKey
         case "id_mismatch", "id_unusable": .identityMismatch
         case "psk_mismatch": .pskMismatch
+        case "auth_method": .methodRefused
         default: .authenticationFailed
         }
     }

@@ -26,14 +26,26 @@ public struct LogLines: LogHandler {
 
     /// Writes one line.
     public func log(event: LogEvent) {
-        var text = "\(Timestamp.text(SystemClock.wall)) \(event.level) \(label): \(event.message.description.printable)"
         let all = metadata.merging(event.metadata ?? [:], uniquingKeysWith: { $1 })
-        for (key, value) in all.sorted(by: { $0.key < $1.key }) {
-            text += " \(key)=\"\(value.description.printable)\""
-        }
-        text += "\n"
+        let text = Self.line(SystemClock.wall, event.level, label, event.message.description, all) + "\n"
         let bytes = Array(text.utf8)
         _ = write(2, bytes, bytes.count)
+    }
+
+    static func line(
+        _ time: WallTime,
+        _ level: Logger.Level,
+        _ label: String,
+        _ message: String,
+        _ metadata: Logger.Metadata
+    ) -> String {
+        var text = "\(Timestamp.text(time)) \(level) \(label): \(message.printable)"
+        for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
+            // A quote in a value would end it and let its author add keys of his own.
+            let value = value.description.printable.split(separator: "\"", omittingEmptySubsequences: false)
+            text += " \(key)=\"\(value.joined(separator: "\\\""))\""
+        }
+        return text
     }
 }
 

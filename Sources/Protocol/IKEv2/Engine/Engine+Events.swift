@@ -26,7 +26,7 @@ extension Engine {
             verified(
                 sa,
                 step,
-                isValid ? .accepted(VerifiedPeer()) : .refused(reason: "the pre-shared keys differ")
+                isValid ? .accepted(VerifiedPeer()) : .refused(reason: "psk_mismatch: the pre-shared keys differ")
             )
             resume(sa)
         case .peerVerified(let id, let outcome):

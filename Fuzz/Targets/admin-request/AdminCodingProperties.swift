@@ -1,0 +1,1 @@
+../../../Tests/AdminAPITests/AdminCodingProperties.swift

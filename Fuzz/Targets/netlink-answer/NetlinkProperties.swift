@@ -1,0 +1,1 @@
+../../../Tests/NetlinkTests/NetlinkProperties.swift
