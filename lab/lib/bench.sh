@@ -114,7 +114,7 @@ load() { # ARG...: set-ups from $P-a
 }
 setup() { # SYSTEM
   local ticks rss holder few=$((tunnels < 100 ? tunnels : 100))
-  net_up; responder "$1"
+  rm -f "$W/many.json"; net_up; responder "$1"
   # Code and tables that the first tunnels bring in are not the price of a tunnel.
   load --count $((few < 20 ? few : 20)) > "$W/warm.json"
   sleep 1; rss=$(responder_rss) ticks=$(responder_ticks)

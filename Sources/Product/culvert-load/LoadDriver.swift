@@ -51,6 +51,23 @@ final class LoadDriver: ShardDelegate {
         for _ in 0..<plan.concurrency { startNext(shard) }
     }
 
+    /// What is known of set-ups that have not ended, the first few, for whoever gives up on them.
+    func unfinished(_ shard: ShardCore) -> [String] {
+        let now = SystemClock.now
+        var lines = running.sorted { $0.key < $1.key }.prefix(Self.reasonsKept).map { id, start in
+            let age = (now - start).wholeNanoseconds / 1_000_000
+            guard let status = shard.status(id) else { return "\(id) is gone without a word, \(age) ms old" }
+            return
+                "\(id) is \(status.phase.rawValue) with \(status.children.count) children on \(status.path), \(age) ms old"
+        }
+        let counters = shard.statistics
+        lines.append(
+            "\(running.count) unfinished; \(counters.received) messages received, \(counters.sent) sent, "
+                + "\(counters.retransmitted) of them again"
+        )
+        return lines
+    }
+
     /// From now on ends are wanted.
     func prepareToClose() { isClosing = true }
 

@@ -71,14 +71,17 @@ struct SetupCommand: ParsableCommand {
         let signals = try DaemonSignals()
         let shard = try makeShard(target)
         shard.post { core, delegate in (delegate as? LoadDriver)?.begin(core) }
-        let progress = wait(for: shard, signals)
+        var progress = wait(for: shard, signals)
+        if !progress.isComplete {
+            progress.reasons += shard.call { core, delegate in (delegate as? LoadDriver)?.unfinished(core) ?? [] } ?? []
+        }
         let report = SetupReport(progress)
         // Unbuffered: what follows may take long, and whoever reads this wants it at once.
         FileHandle.standardOutput.write(Data(((json ? report.json : report.text) + "\n").utf8))
         if progress.isComplete, hold > 0 { keep(shard, signals) }
         _ = shard.call { _, delegate in (delegate as? LoadDriver)?.prepareToClose() }
         shard.shutDown(grace: 10)
-        if !progress.isComplete { throw LoadFailure("given up after \(timeout) s") }
+        if !progress.isComplete { throw LoadFailure("given up after \(timeout) s, or told to stop, before all had ended") }
         if report.failed > 0 { throw ExitCode(1) }
     }
 
