@@ -54,7 +54,8 @@ struct TrafficLedger {
             host.world.find(.disagreement, "\(host.name) refuses a genuine packet: \(reason)")
         case .unknownSPI(let spi):
             unknownSPI += 1
-            guard !packet.isTampered, !packet.isReplay else { return }
+            // Between two owners nobody receives.
+            guard !packet.isTampered, !packet.isReplay, !host.isFrozen else { return }
             judge(spi, packet, host)
         }
     }
@@ -66,7 +67,7 @@ struct TrafficLedger {
             return
         }
         guard let number = SimulatedESP.parse(packet.payload)?.number, let record = sent[number], record.succeeds,
-            host.incarnation == 0, !host.isFrozen,
+            host.incarnation == 0,
             host.dataplane.entries.values.contains(where: {
                 $0.parameters.remoteSelectors == record.localSelectors && $0.parameters.outboundSPI != spi
             })

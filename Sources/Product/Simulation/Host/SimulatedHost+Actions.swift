@@ -97,7 +97,10 @@ extension SimulatedHost {
 
     private func install(_ parameters: ChildSAParameters, _ sendNow: Bool) throws(SABackendError) {
         var parameters = parameters
-        if fails() { return answer(.installFailed(parameters.inboundSPI, reason: "planted")) }
+        if fails() {
+            excused.insert(parameters.inboundSPI)
+            return answer(.installFailed(parameters.inboundSPI, reason: "planted"))
+        }
         switch description.sabotage {
         case .wrongKey?: parameters.outboundKeys = parameters.inboundKeys
         case .wrongSelectors?: parameters.remoteSelectors.append(.everything(.v4))

@@ -136,6 +136,11 @@ public final class ScenarioRun {
     private func proveTraffic() {
         trafficIsOn = false
         world.run(for: .seconds(1))
+        if scenario.natMapping != nil {
+            // A mapping may have ended meanwhile: the gateway hears of the next one by what comes through it.
+            for agent in agents { sendOnce(agent) }
+            world.run(for: .seconds(1))
+        }
         var numbers: [UInt64?] = []
         for _ in 0..<3 {
             for agent in honestAgents { numbers += sendOnce(agent) }

@@ -51,10 +51,14 @@ extension Engine {
 
     /// The peer deleted its new Child SA before its answer came: both ends are to be without.
     private func forgo(_ sa: IKESA, _ negotiation: ChildNegotiation) {
-        report(.collision(sa.id, "\(negotiation.configuration.name) was deleted before it was made"))
-        guard let spi = negotiation.rekeyed else { return }
-        sa.childCollisions[spi] = nil
-        if let old = sa.child(inbound: spi), old.isLive { closeChild(sa, old, .deletedByPeer) }
+        let name = negotiation.configuration.name
+        report(.collision(sa.id, "\(name) was deleted before it was made"))
+        if let spi = negotiation.rekeyed {
+            sa.childCollisions[spi] = nil
+            if let old = sa.child(inbound: spi), old.isLive { return closeChild(sa, old, .deletedByPeer) }
+        }
+        let cause = FailureReport.Cause.refused("the peer deleted it before its answer came")
+        report(.childFailed(sa.id, failure(sa, .child, weInitiated: true, child: name, cause)))
     }
 
     private enum Settlement {
