@@ -122,8 +122,8 @@ var targets: [Target] = [
     .target(
         name: "RuntimeDoubles", dependencies: daemon + ["CertificateAuthority"],
         path: "Tests/Support/RuntimeDoubles", swiftSettings: house),
-    tests("RuntimeTests", daemon + ["RuntimeDoubles"]),
-    tests("GatewayTests", daemon + ["CertificateAuthority", "Gateway", "RuntimeDoubles"]),
+    tests("RuntimeTests", daemon + ["RuntimeDoubles", crypto]),
+    tests("GatewayTests", daemon + ["CertificateAuthority", "Gateway", "RuntimeDoubles", crypto]),
     tests("AgentTests", daemon + ["CertificateAuthority", "Agent", "RuntimeDoubles"]),
     tests(
         "CLITests",

@@ -59,13 +59,14 @@ struct Manifest {
         }
     }
 
+    /// Reads `let name: [Target.Dependency] = ["A"]` and `... = other + ["B"]`.
     private mutating func readGroups(_ text: String) {
         var rest = text[...]
-        while let range = rest.firstRange(of: ": [Target.Dependency] = [") {
+        while let range = rest.firstRange(of: ": [Target.Dependency] =") {
             let name = rest[..<range.lowerBound].split(separator: " ").last ?? ""
             rest = rest[range.upperBound...]
             guard let end = rest.firstIndex(of: "]") else { return }
-            groups[String(name)] = rest[..<end].split(separator: ",")
+            groups[String(name)] = rest[..<end].split { "[+,".contains($0) || $0.isWhitespace }
             rest = rest[end...]
         }
     }
