@@ -9,11 +9,13 @@ struct LawsBiteTests {
         let house: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
         let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
         let floor1: [Target.Dependency] = ["IPsecTypes"]
+        let more: [Target.Dependency] =
+            floor1 + ["IKEMessage"]
         var targets: [Target] = [
             room("IPsecTypes", "Ground"),
             room("IKEMessage", "Protocol", floor1),
             room("IKECrypto", "Protocol", floor1 + [crypto]),
-            room("IKEv2", "Protocol", floor1 + ["IKEMessage"]),
+            room("IKEv2", "Protocol", more),
             EXTRA
         ]
         dependencies: [.package(url: "https://example.com/apple/swift-crypto", exact: "1.0.0")]
