@@ -59,7 +59,6 @@ struct Manifest {
         }
     }
 
-<<<<<<< Updated upstream
     /// Reads `let name: [Target.Dependency] = ["A"]` and `... = other + ["B"]`.
     private mutating func readGroups(_ text: String) {
         var rest = text[...]
@@ -69,16 +68,6 @@ struct Manifest {
             guard let end = rest.firstIndex(of: "]") else { return }
             groups[String(name)] = rest[..<end].split { "[+,".contains($0) || $0.isWhitespace }
             rest = rest[end...]
-=======
-    /// Reads `let daemon: [Target.Dependency] = control + ["AdminAPI"]`, up to the next declaration.
-    private mutating func readGroups(_ text: String) {
-        var rest = text[...]
-        while let range = rest.firstRange(of: ": [Target.Dependency] = ") {
-            let name = rest[..<range.lowerBound].split(separator: " ").last ?? ""
-            rest = rest[range.upperBound...]
-            let ends = [" let ", " var ", " func "].compactMap { rest.firstRange(of: $0)?.lowerBound }
-            groups[String(name)] = [rest[..<(ends.min() ?? rest.endIndex)]]
->>>>>>> Stashed changes
         }
     }
 
