@@ -81,7 +81,9 @@ struct SetupCommand: ParsableCommand {
         if progress.isComplete, hold > 0 { keep(shard, signals) }
         _ = shard.call { _, delegate in (delegate as? LoadDriver)?.prepareToClose() }
         shard.shutDown(grace: 10)
-        if !progress.isComplete { throw LoadFailure("given up after \(timeout) s, or told to stop, before all had ended") }
+        if !progress.isComplete {
+            throw LoadFailure("given up after \(timeout) s, or told to stop, before all had ended")
+        }
         if report.failed > 0 { throw ExitCode(1) }
     }
 
