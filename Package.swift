@@ -1,6 +1,5 @@
 // swift-tools-version: 6.2
 // The floor plan of the house. Each room lists only rooms on lower floors; ArchitectureTests checks it.
-import Foundation
 import PackageDescription
 
 let house: [SwiftSetting] = [
@@ -134,10 +133,8 @@ var targets: [Target] = [
     tests("ArchitectureTests", floor1 + ["ConfigFile"]),
 ]
 
-// A room appears when its first real file does.
-let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-targets = targets.filter { FileManager.default.fileExists(atPath: root.appendingPathComponent($0.path!).path) }
-if let only = ProcessInfo.processInfo.environment["CULVERT_ONLY"]?.split(separator: ",").map(String.init) {
+// CULVERT_ONLY=Room,RoomTests builds those targets and what they import, and nothing else: for work on one room.
+if let only = Context.environment["CULVERT_ONLY"]?.split(separator: ",").map(String.init) {
     var wanted = Set(only)
     var grew = true
     while grew {
@@ -147,13 +144,6 @@ if let only = ProcessInfo.processInfo.environment["CULVERT_ONLY"]?.split(separat
         }
     }
     targets = targets.filter { wanted.contains($0.name) }
-}
-let present = Set(targets.map(\.name))
-for target in targets {
-    target.dependencies = target.dependencies.filter {
-        if case .byNameItem(let name, _) = $0 { return present.contains(name) }
-        return true
-    }
 }
 
 let package = Package(
