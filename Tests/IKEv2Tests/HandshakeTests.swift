@@ -37,7 +37,7 @@ import Testing
         pair.settle()
         #expect(pair.trace.count == 4)
         #expect(failure(pair.a)?.cause == .peerRefused(.authenticationFailed))
-        #expect(failure(pair.b)?.cause == .authentication("the pre-shared keys differ"))
+        #expect(failure(pair.b)?.cause == .authentication("psk_mismatch: the pre-shared keys differ"))
         pair.expectNothing(pair.a)
         pair.expectNothing(pair.b)
     }
