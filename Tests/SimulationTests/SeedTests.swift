@@ -32,7 +32,8 @@ struct SeedTests {
         var failed: [SimulationOutcome] = []
         let clock = ContinuousClock()
         let begin = clock.now
-        for seed in 1...UInt64(Self.seeds(kind)) {
+        let firstSeed = ProcessInfo.processInfo.environment["CULVERT_FIRST_SEED"].flatMap(UInt64.init) ?? 1
+        for seed in firstSeed...(firstSeed + UInt64(Self.seeds(kind)) - 1) {
             let outcome = ScenarioRun(kind: kind, seed: seed).run()
             total = total + outcome.statistics
             if !outcome.findings.isEmpty { failed.append(outcome) }

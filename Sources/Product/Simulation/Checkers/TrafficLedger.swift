@@ -7,7 +7,7 @@ struct TrafficLedger {
         var outboundSPI: SPI
         /// The sender's side, which the receiver's SA for the same traffic has as its remote side.
         var localSelectors: [TrafficSelector]
-        /// Whether the sender's SA replaced an older one by rekeying.
+        /// Whether the sender's SA replaced by rekeying an older one, which the sender still has.
         var succeeds: Bool
     }
 
@@ -37,6 +37,7 @@ struct TrafficLedger {
             outboundSPI: entry.parameters.outboundSPI,
             localSelectors: entry.parameters.localSelectors,
             succeeds: host.successors.contains(entry.parameters.inboundSPI)
+                && host.dataplane.entries.values.contains { $0 !== entry && $0.carriesSame(as: entry.parameters) }
         )
         return last
     }
@@ -63,6 +64,8 @@ struct TrafficLedger {
     private mutating func judge(_ spi: SPI, _ packet: SimulatedPacket, _ host: SimulatedHost) {
         if host.excused.contains(spi) { return }
         if host.rekeyed.contains(spi) {
+            // Where no other SA takes the traffic, the IKE SA has ended.
+            guard host.dataplane.entries.values.contains(where: { $0.activation != nil }) else { return }
             host.world.find(.unknownSPI, "\(host.name) dropped \(spi) too early after its rekeying")
             return
         }

@@ -23,6 +23,10 @@ struct SimulatedDataplane: SABackend {
             inboundDigest = parameters.inboundKeys.digest
             outboundDigest = parameters.outboundKeys.digest
         }
+
+        func carriesSame(as other: ChildSAParameters) -> Bool {
+            parameters.localSelectors == other.localSelectors && parameters.remoteSelectors == other.remoteSelectors
+        }
     }
 
     /// What became of an arriving ESP packet.

@@ -55,6 +55,10 @@ extension Engine {
     /// answers a peer that missed our last response.
     func finish(_ sa: IKESA, _ reason: CloseReason) {
         let isCurrent = current[sa.id] == sa.localSPI
+        // What the peer made of it while we rekeyed as well must not live on unseen.
+        if let collision = sa.peerRekeying, let successor = sas[collision.successor], successor.isEstablished {
+            discardRedundant(successor)
+        }
         let isStranger = sa.phase == .halfOpen
         for child in sa.children { remove(child, of: sa, .ikeSAClosed) }
         if isCurrent {

@@ -100,6 +100,10 @@ extension Engine {
     /// The REKEY_SA notify names the SPI that the peer receives on, which is the one we send on (RFC 7296 §1.3.3).
     private func receiveChildRekey(_ sa: IKESA, _ request: ChildRequest, _ rekey: NotifyPayload) {
         guard let spi = rekey.childSPI else { return refuseSyntax(sa, "REKEY_SA without SPI") }
+        // RFC 7296 §2.25.1: our Delete of it is queued or under way.
+        if sa.children.contains(where: { $0.outboundSPI == spi && $0.phase == .closing }) {
+            return refuseTemporarily(sa, "the peer rekeys \(spi), which is being closed")
+        }
         guard rekey.protocolID == .esp, let old = sa.child(outbound: spi) else {
             // It may be the very one that our outstanding request makes, whose answer is late.
             if case .createChild? = sa.requests.outstanding?.context {
