@@ -30,6 +30,28 @@ import Testing
         #expect(pair.statusA?.peer?.leaf == certificate(nameB))
     }
 
+    /// IKE_SA_INIT chose what another connection allows; the connection of the identity is held to its own (A12).
+    @Test func aSuiteThatOnlyAnotherConnectionAllowsIsRefusedByName() {
+        var strict = pskB()
+        strict.ikeProposals = [
+            IKEProposal(ciphers: [.aes128GCM], prfs: [.hmacSHA256], keyExchanges: [.ecp256])
+        ]
+        var lenient = pskB()
+        lenient.name = "lenient"
+        lenient.remoteIdentity = .oneOf([.fqdn("somebody.else.example")])
+        let pair = Pair(pskA(), lenient, more: [strict])
+        pair.initiate(pskA())
+        pair.settle()
+        #expect(failure(pair.a)?.cause == .peerRefused(.authenticationFailed))
+        guard case .noProposalChosen(let mismatch) = failure(pair.b)?.cause else {
+            Issue.record("the reason is \(String(describing: failure(pair.b)?.cause))")
+            return
+        }
+        #expect(mismatch.reasons.joined().contains("ba"))
+        pair.expectNothing(pair.a)
+        pair.expectNothing(pair.b)
+    }
+
     @Test func anotherPreSharedKeyIsRefusedAndNothingIsLeft() {
         let pair = Pair(pskA(), pskB())
         pair.b.preSharedKeys["psk"] = SecretBytes(Array("quite another secret, also long".utf8))

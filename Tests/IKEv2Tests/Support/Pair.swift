@@ -27,6 +27,7 @@ final class Pair {
     init(
         _ connectionA: ConnectionConfiguration,
         _ connectionB: ConnectionConfiguration,
+        more: [ConnectionConfiguration] = [],
         seed: UInt64 = 1,
         crypto: (any CryptoProvider)? = nil
     ) {
@@ -38,7 +39,7 @@ final class Pair {
         )
         b = Node(
             "B",
-            IKEConfiguration(connections: [connectionB]),
+            IKEConfiguration(connections: [connectionB] + more),
             seed: seed &* 2 &+ 1,
             crypto: crypto ?? SimulatedCryptoProvider(seed: seed &* 1_000_033)
         )

@@ -37,7 +37,7 @@ extension Engine {
             initialContact: payloads.notify(.initialContact) != nil
         )
         guard let connection = chooseConnection(sa, request) else {
-            return refuseInitiator(sa, .identity(nobody(request)))
+            return refuseInitiator(sa, nobody(sa, request))
         }
         sa.connection = connection
         guard requestVerification(sa, .verifyInitiator(request), claim) else {
@@ -48,32 +48,48 @@ extension Engine {
     /// The first connection that fits addresses, both identities, method and the suite of IKE_SA_INIT. The suite was chosen
     /// before anyone said who it is, so it is held against the connection again (A12).
     private func chooseConnection(_ sa: IKESA, _ request: AuthRequest) -> ConnectionConfiguration? {
-        configuration.connections.first { connection in
-            guard matches(connection, sa.path), connection.remoteIdentity.allows(request.claim.identity),
-                // Nobody else is us: with a shared key, it would be our own messages coming back.
-                request.claim.identity != connection.localIdentity,
-                request.wantedIdentity.map({ $0 == connection.localIdentity }) ?? true,
-                connection.remoteAuthentication.isPreSharedKey == (request.claim.authentication.method == .sharedKey),
-                let suite = sa.suite
-            else { return false }
-            // Whoever knows a group's key must not be able to claim any name.
-            if connection.remoteAuthentication.isPreSharedKey {
-                guard case .oneOf = connection.remoteIdentity else { return false }
-            }
-            return connection.ikeProposals.contains { $0.contains(suite) }
+        guard let suite = sa.suite else { return nil }
+        return configuration.connections.first { connection in
+            fits(connection, sa, request) && connection.ikeProposals.contains { $0.contains(suite) }
         }
     }
 
-    private func nobody(_ request: AuthRequest) -> IdentityMismatch {
+    private func fits(_ connection: ConnectionConfiguration, _ sa: IKESA, _ request: AuthRequest) -> Bool {
+        guard matches(connection, sa.path), connection.remoteIdentity.allows(request.claim.identity),
+            // Nobody else is us: with a shared key, it would be our own messages coming back.
+            request.claim.identity != connection.localIdentity,
+            request.wantedIdentity.map({ $0 == connection.localIdentity }) ?? true,
+            connection.remoteAuthentication.isPreSharedKey == (request.claim.authentication.method == .sharedKey)
+        else { return false }
+        // Whoever knows a group's key must not be able to claim any name.
+        if connection.remoteAuthentication.isPreSharedKey {
+            guard case .oneOf = connection.remoteIdentity else { return false }
+        }
+        return true
+    }
+
+    /// Why no connection fits.
+    private func nobody(_ sa: IKESA, _ request: AuthRequest) -> FailureReport.Cause {
+        if let connection = configuration.connections.first(where: { fits($0, sa, request) }), let suite = sa.suite {
+            return .noProposalChosen(
+                ProposalMismatch(
+                    offered: ["\(suite)"],
+                    accepted: connection.ikeProposals.map { ProposalText.describe($0) },
+                    reasons: ["IKE_SA_INIT chose a suite that connection \(connection.name) does not allow"]
+                )
+            )
+        }
         if let wanted = request.wantedIdentity,
             !configuration.connections.contains(where: { $0.localIdentity == wanted })
         {
-            return IdentityMismatch(claimed: wanted, expected: configuration.connections.map(\.localIdentity))
+            return .identity(
+                IdentityMismatch(claimed: wanted, expected: configuration.connections.map(\.localIdentity))
+            )
         }
         let expected = configuration.connections.flatMap { connection -> [Identity] in
             if case .oneOf(let identities) = connection.remoteIdentity { identities } else { [] }
         }
-        return IdentityMismatch(claimed: request.claim.identity, expected: Array(expected.prefix(16)))
+        return .identity(IdentityMismatch(claimed: request.claim.identity, expected: Array(expected.prefix(16))))
     }
 
     func refuseInitiator(_ sa: IKESA, _ cause: FailureReport.Cause) {
