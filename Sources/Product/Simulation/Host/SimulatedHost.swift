@@ -36,6 +36,11 @@ public final class SimulatedHost {
     private var actions: [IKEAction] = []
     private var inbox: [Input] = []
     private var isBusy = false
+    private var lastTimeout: Instant?
+    private var timeoutsInARow = 0
+
+    /// Timeouts of one instant that nobody needs: a handful of IKE SAs, each a few times.
+    static let timeoutLimit = 20
 
     static let firstBackoff: Duration = .seconds(1)
     static let longestBackoff: Duration = .seconds(8)
@@ -101,11 +106,16 @@ public final class SimulatedHost {
             endpoint.handle(event, now: now, wallClock: wall, using: &random, into: &actions)
         case .timeout:
             endpoint.handleTimeout(now: now, wallClock: wall, using: &random, into: &actions)
-            if let next = endpoint.nextDeadline, next <= now {
-                world.find(.deadline, "\(name): handleTimeout leaves a deadline of \(next.seconds)")
-            }
+            noteTimeout()
         }
         carryOut()
+    }
+
+    /// A deadline may be due at once, once or twice; for ever would be a busy loop.
+    private func noteTimeout() {
+        timeoutsInARow = lastTimeout == world.now ? timeoutsInARow + 1 : 0
+        lastTimeout = world.now
+        if timeoutsInARow == Self.timeoutLimit { world.find(.deadline, "\(name): deadlines never pass") }
     }
 
     /// Carries out a command; returns the IKE SA it is about.
@@ -145,6 +155,8 @@ public final class SimulatedHost {
     }
 
     func wake() {
+        // An earlier deadline came in between: this call was for nothing.
+        guard armedAt == world.now else { return }
         armedAt = nil
         take(.timeout)
     }
