@@ -174,7 +174,11 @@ extension Engine {
         // Whoever was granted nothing takes nothing away.
         let replaces = sa.grant.map { $0.replacesOlder ?? sa.connection.replacesOlder } ?? false
         guard let identity = sa.remoteIdentity else { return }
-        guard initialContact || (replaces && !sa.isInitiator) else { return closeExcess(identity) }
+        guard initialContact || (replaces && !sa.isInitiator) else {
+            // What we began ourselves is no abuse of the peer's, however many it is.
+            if !sa.isInitiator { closeExcess(identity) }
+            return
+        }
         for id in byIdentity[identity] ?? [] where id != sa.id {
             guard let spi = current[id], let older = sas[spi], older.isEstablished,
                 older.connection.name == sa.connection.name,
