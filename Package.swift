@@ -39,13 +39,14 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let floor1: [Target.Dependency] = ["IPsecTypes"]
-let control: [Target.Dependency] = ["IPsecTypes", "IKEMessage", "IKECrypto", "IKEv2", "Policy", "Sessions", "AuditLog"]
+let control: [Target.Dependency] = ["IPsecTypes", "LegacyDigests", "IKEMessage", "IKECrypto", "IKEv2", "Policy", "Sessions", "AuditLog"]
 let daemon: [Target.Dependency] =
     control + ["CLinux", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", "Runtime", logging]
 
 var targets: [Target] = [
     // Floor 1
     room("IPsecTypes", "Ground"),
+    room("LegacyDigests", "Ground", floor1 + ["CLibcrypto", crypto]),
     shim("CLinux"),
     shim("CLibcrypto", [.linkedLibrary("crypto")]),
     // Floor 2
@@ -58,7 +59,7 @@ var targets: [Target] = [
     room("AdminAPI", "Access", floor1),
     room("ConfigFile", "Access", floor1 + [yams]),
     // Floor 3
-    room("IKEv2", "Protocol", floor1 + ["IKEMessage", "IKECrypto"]),
+    room("IKEv2", "Protocol", floor1 + ["LegacyDigests", "IKEMessage", "IKECrypto"]),
     room("CertificateAuthority", "Trust", floor1 + ["PKI", crypto, x509, asn1]),
     // Floor 4
     room("Sessions", "Access", floor1 + ["Policy", "AuditLog"]),
@@ -100,6 +101,7 @@ var targets: [Target] = [
         control + ["CLinux", "PKI", "CertificateAuthority", "PacketIO", "Dataplane", "Runtime", arguments]),
     // Tests, one folder a target
     tests("IPsecTypesTests", floor1),
+    tests("LegacyDigestsTests", floor1 + ["LegacyDigests"]),
     tests("IKEMessageTests", floor1 + ["IKEMessage"]),
     tests("IKECryptoTests", floor1 + ["IKECrypto", "CLibcrypto", crypto]),
     tests("ESPTests", floor1 + ["ESP"]),

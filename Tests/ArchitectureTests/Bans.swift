@@ -62,7 +62,7 @@ enum Bans {
     }()
 
     private static let cryptography: [Ban] = {
-        let legacy: Set<String> = ["IKECrypto/FixedLegacyDigests.swift"]
+        let legacy: Set<String> = ["LegacyDigests/FixedLegacyDigests.swift"]
         let modern = "only FixedLegacyDigests.swift may use SHA-1 or MD5, for what a protocol fixes on them"
         return ["Insecure . SHA1", "Insecure . MD5", "EVP_sha1", "EVP_md5", "EVP_des*", "EVP_rc4"].map {
             Ban($0, instead: modern, except: legacy)

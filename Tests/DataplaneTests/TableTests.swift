@@ -125,18 +125,6 @@ private func number(_ spi: Int) -> SPI { SPI(UInt32(0x1000 + spi)) }
     }
 }
 
-@Test func bucketsRefillAtTheirRate() {
-    var bucket = TokenBucket(rate: 10)
-    var allowed = 0
-    for _ in 0..<100 where bucket.take(now: .zero) { allowed += 1 }
-    #expect(allowed == 10)
-    for tenth in 1...20 where bucket.take(now: Instant(nanoseconds: Int64(tenth) * 100_000_000)) { allowed += 1 }
-    #expect(allowed == 30)
-    // A clock that goes back or stands still gives nothing.
-    let more = bucket.take(now: .zero)
-    #expect(!more)
-}
-
 @Test func socketsAreChosenByAddressThenFamily() {
     let places = [
         SocketPlace(role: .nat, address: address("0.0.0.0"), port: 4500),

@@ -7,6 +7,7 @@ import IKECrypto
 import IKEMessage
 import IKEv2
 import IPsecTypes
+import LegacyDigests
 import Logging
 import Netlink
 import PKI

@@ -100,17 +100,4 @@ import Testing
         )
         #expect(octets == pattern(100) + pattern(32) + masked)
     }
-
-    @Test func legacyDigestsAreThoseOfTheProtocol() {
-        // SHA-1 of 8 + 8 bytes of SPI, address and port, computed apart.
-        let hash = FixedLegacyDigests.natDetection(
-            initiatorSPI: IKESPI(0x0102_0304_0506_0708),
-            responderSPI: IKESPI(0),
-            endpoint: Endpoint(.v4(0xC000_0201), port: 500)
-        )
-        #expect(hash == Hex("644b4575455bd6fcc1efe2be8162a9218e448e5f").bytes)
-        #expect(FixedLegacyDigests.authorityHash(spkiDER: Array("abc".utf8)) == Hex(Self.abc).bytes)
-    }
-
-    private static let abc = "a9993e364706816aba3e25717850c26c9cd0d89d"
 }

@@ -140,15 +140,4 @@ import Testing
         #expect(count == 500)
         #expect(heap.next == nil)
     }
-
-    @Test func aBudgetRefillsWithTime() {
-        var bucket = TokenBucket()
-        let start = Instant.zero
-        let granted = (0..<100).filter { _ in bucket.take(start, perSecond: 10) }.count
-        #expect(granted == 10)
-        let early = bucket.take(start + .milliseconds(50), perSecond: 10)
-        #expect(!early)
-        let late = bucket.take(start + .milliseconds(160), perSecond: 10)
-        #expect(late)
-    }
 }

@@ -115,11 +115,11 @@ import Testing
 }
 
 @Test func timesAreWrittenInUTC() {
-    #expect(utcText(WallTime(secondsSinceEpoch: 0)) == "1970-01-01T00:00:00Z")
-    #expect(utcText(noon) == "2026-11-23T12:00:00Z")
-    #expect(utcText(WallTime(secondsSinceEpoch: 951_782_400)) == "2000-02-29T00:00:00Z")
-    #expect(utcText(WallTime(secondsSinceEpoch: -1)) == "1969-12-31T23:59:59Z")
-    #expect(utcText(WallTime(secondsSinceEpoch: 253_402_300_799)) == "9999-12-31T23:59:59Z")
+    #expect(WallTime(secondsSinceEpoch: 0).rfc3339 == "1970-01-01T00:00:00Z")
+    #expect(noon.rfc3339 == "2026-11-23T12:00:00Z")
+    #expect(WallTime(secondsSinceEpoch: 951_782_400).rfc3339 == "2000-02-29T00:00:00Z")
+    #expect(WallTime(secondsSinceEpoch: -1).rfc3339 == "1969-12-31T23:59:59Z")
+    #expect(WallTime(secondsSinceEpoch: 253_402_300_799).rfc3339 == "9999-12-31T23:59:59Z")
 }
 
 @Test func weakKeysAreRefusedBeforeAnyArithmetic() {

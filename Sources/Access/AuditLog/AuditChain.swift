@@ -1,3 +1,5 @@
+import IPsecTypes
+
 /// The writing end of the audit trail: numbers records and chains each to the one before by its hash, so that a record that
 /// is changed, removed, moved or inserted shows.
 public struct AuditChain: Sendable {
@@ -23,7 +25,7 @@ public struct AuditChain: Sendable {
         var record = record
         record.sequence = sequence + 1
         let line = AuditLine(record, previous: hash)
-        let own = hexadecimal(digest(line.body))
+        let own = Hex.encode(digest(line.body))
         sequence += 1
         hash = own
         return line.closed(hash: own)
@@ -48,9 +50,4 @@ public struct AuditTail: Hashable, Sendable {
 
     /// The end of an empty trail.
     public static let start = AuditTail(sequence: 0, hash: AuditChain.genesis, wholeBytes: 0)
-}
-
-func hexadecimal(_ bytes: [UInt8]) -> String {
-    let digits = Array("0123456789abcdef")
-    return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
 }

@@ -91,7 +91,7 @@ public struct AuditReader: Sendable {
     public mutating func read(_ bytes: some Collection<UInt8>) throws(AuditDamage) -> AuditRecord {
         line += 1
         guard let entry = AuditEntry(line: bytes) else { throw AuditDamage(kind: .unreadable, line: line) }
-        guard hexadecimal(digest(entry.body)) == entry.hash else { throw AuditDamage(kind: .changed, line: line) }
+        guard Hex.encode(digest(entry.body)) == entry.hash else { throw AuditDamage(kind: .changed, line: line) }
         if anchored || records > 0 {
             guard entry.previous == tail.hash else { throw AuditDamage(kind: .broken, line: line) }
             guard entry.record.sequence == tail.sequence + 1 else {
@@ -135,7 +135,7 @@ public struct AuditReader: Sendable {
         while let last = end {
             let start = bytes[..<last].lastIndex(of: 0x0a)
             let line = bytes[(start.map { $0 + 1 } ?? 0)..<last]
-            if let entry = AuditEntry(line: line), hexadecimal(digest(entry.body)) == entry.hash {
+            if let entry = AuditEntry(line: line), Hex.encode(digest(entry.body)) == entry.hash {
                 return AuditTail(sequence: entry.record.sequence, hash: entry.hash, wholeBytes: offset + last + 1)
             }
             end = start

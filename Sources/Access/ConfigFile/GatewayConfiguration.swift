@@ -57,6 +57,7 @@ public struct GatewayConfiguration: Hashable, Sendable {
         prefix(.v6(0xfd << 56 | seed >> 8, 0), length: 64)
     }
 
+    /// For the constant lengths 16 and 64 of this file only.
     private static func prefix(_ address: IPAddress, length: Int) -> IPPrefix {
         guard let prefix = IPPrefix(address, length: length) else { preconditionFailure("a length beyond its family") }
         return prefix

@@ -32,7 +32,7 @@ public enum PeerIdentifier: Hashable, Sendable, Codable {
             }
             self = .distinguishedName(value)
         case "keyid":
-            guard let bytes = Self.bytes(hexadecimal: value), !bytes.isEmpty else { return nil }
+            guard value.utf8.count <= 512, let bytes = Hex.decode(value.utf8), !bytes.isEmpty else { return nil }
             self = .keyID(bytes)
         default: return nil
         }
@@ -71,21 +71,8 @@ public enum PeerIdentifier: Hashable, Sendable, Codable {
         case .email(let mailbox): mailbox
         case .address(let address): address.description
         case .distinguishedName(let name): name
-        case .keyID(let bytes):
-            bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        case .keyID(let bytes): Hex.encode(bytes)
         }
-    }
-
-    private static func bytes(hexadecimal text: String) -> [UInt8]? {
-        guard text.utf8.count % 2 == 0, text.utf8.count <= 512 else { return nil }
-        var bytes: [UInt8] = []
-        var rest = Substring(text)
-        while !rest.isEmpty {
-            guard let byte = UInt8(rest.prefix(2), radix: 16), rest.first != "+" else { return nil }
-            bytes.append(byte)
-            rest = rest.dropFirst(2)
-        }
-        return bytes
     }
 }
 

@@ -3,6 +3,7 @@ import IKECrypto
 import IKEMessage
 import IKEv2
 import IPsecTypes
+import LegacyDigests
 import PKI
 import Runtime
 import Store

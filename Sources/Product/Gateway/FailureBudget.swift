@@ -10,8 +10,7 @@ struct FailureBudget {
     /// A count that waits longer than this is told.
     static let summaryInterval: Duration = .seconds(10)
 
-    private var tokens = FailureBudget.burst
-    private var refilledAt: Instant?
+    private var tokens = TokenBucket()
     private var untold: UInt64 = 0
 
     /// When ``summary(now:)`` is due; nil while nothing is untold.
@@ -19,13 +18,11 @@ struct FailureBudget {
 
     /// Whether this failure gets its own record.
     mutating func takes(now: Instant) -> Bool {
-        refill(now)
-        guard tokens > 0 else {
+        guard tokens.take(now, perSecond: Self.perSecond, burst: Self.burst) else {
             untold += 1
             nextSummary = nextSummary ?? now + Self.summaryInterval
             return false
         }
-        tokens -= 1
         return true
     }
 
@@ -35,16 +32,5 @@ struct FailureBudget {
         defer { untold = 0 }
         nextSummary = nil
         return untold
-    }
-
-    private mutating func refill(_ now: Instant) {
-        guard let last = refilledAt else {
-            refilledAt = now
-            return
-        }
-        let seconds = (now - last).components.seconds
-        guard seconds > 0 else { return }
-        refilledAt = last + .seconds(seconds)
-        tokens = min(Self.burst, tokens + Int(min(seconds, 3600)) * Self.perSecond)
     }
 }

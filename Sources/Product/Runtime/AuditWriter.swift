@@ -200,13 +200,9 @@ struct AuditFile: ~Copyable {
         }
         if lineEnd + 1 < length { _ = ftruncate(descriptor, off_t(size - length + lineEnd + 1)) }
         let begin = bytes[..<lineEnd].lastIndex(of: 10).map { $0 + 1 } ?? 0
-        guard let entry = AuditEntry(line: bytes[begin..<lineEnd]), hexadecimal(digest(entry.body)) == entry.hash else {
+        guard let entry = AuditEntry(line: bytes[begin..<lineEnd]), Hex.encode(digest(entry.body)) == entry.hash else {
             throw CulvertError(.stateDamaged, "the last record of the audit trail \(path) is damaged or was changed")
         }
         return AuditTail(sequence: entry.record.sequence, hash: entry.hash, wholeBytes: size - length + lineEnd + 1)
-    }
-
-    private static func hexadecimal(_ bytes: [UInt8]) -> String {
-        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 }

@@ -39,7 +39,7 @@ public struct LogLines: LogHandler {
         _ message: String,
         _ metadata: Logger.Metadata
     ) -> String {
-        var text = "\(Timestamp.text(time)) \(level) \(label): \(message.printable)"
+        var text = "\(time.rfc3339) \(level) \(label): \(message.printable)"
         for (key, value) in metadata.sorted(by: { $0.key < $1.key }) {
             // A quote in a value would end it and let its author add keys of his own.
             let value = value.description.printable.split(separator: "\"", omittingEmptySubsequences: false)
@@ -58,18 +58,5 @@ extension CulvertError {
             metadata[label] = "\(values.map(\.value).joined(separator: "; "))"
         }
         return metadata
-    }
-}
-
-/// Civil time as RFC 3339 in UTC.
-public enum Timestamp {
-    /// Such as "2026-01-31T12:00:00Z".
-    public static func text(_ time: WallTime) -> String {
-        var seconds = time_t(time.secondsSinceEpoch)
-        var parts = tm()
-        guard gmtime_r(&seconds, &parts) != nil else { return "-" }
-        func two(_ value: CInt) -> String { value < 10 ? "0\(value)" : "\(value)" }
-        return "\(parts.tm_year + 1900)-\(two(parts.tm_mon + 1))-\(two(parts.tm_mday))"
-            + "T\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec))Z"
     }
 }

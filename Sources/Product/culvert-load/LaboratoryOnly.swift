@@ -57,6 +57,7 @@ struct NetworkNamespace {
         guard culvert_enter_namespace(target) == 0 else {
             throw LoadFailure("cannot enter the network namespace \(name); this needs root")
         }
+        // A thread that stays in a foreign namespace would send there: better no process.
         defer { if culvert_enter_namespace(home) != 0 { fatalError("cannot leave the network namespace \(name)") } }
         return try body()
     }

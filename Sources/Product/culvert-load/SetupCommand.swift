@@ -4,6 +4,7 @@ import IKECrypto
 import IKEMessage
 import IKEv2
 import IPsecTypes
+import LegacyDigests
 import PKI
 import PacketIO
 import Runtime

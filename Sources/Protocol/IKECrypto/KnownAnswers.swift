@@ -1,3 +1,5 @@
+import IPsecTypes
+
 /// Answers that ``AlgorithmSelfTest`` compares with, computed by other implementations (pyca/cryptography over OpenSSL, and
 /// plain modular exponentiation). The HMAC answers are RFC 4231 test case 2.
 enum KnownAnswers {
@@ -176,9 +178,11 @@ enum KnownAnswers {
         """
     )
 
-    /// Reads hexadecimal digits; line ends are skipped.
+    /// Reads hexadecimal digits; line ends are skipped. Its inputs are the constants above, and each start reads them all.
     private static func hex(_ text: String) -> [UInt8] {
-        let digits = text.compactMap { $0.hexDigitValue }
-        return stride(from: 0, to: digits.count - 1, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
+        guard let bytes = Hex.decode(text.utf8.filter { $0 != 10 }) else {
+            preconditionFailure("a known answer with a typing mistake")
+        }
+        return bytes
     }
 }

@@ -96,8 +96,8 @@ struct DistinguishedName: CustomStringConvertible {
         attributes.map { attribute in
             let value =
                 Self.stringTags.contains(attribute.valueTag)
-                ? escapedValue(attribute.value) : "#" + hex(attribute.value)
-            return (Self.shortNames[attribute.type] ?? "oid:" + hex(attribute.type)) + "=" + value
+                ? escapedValue(attribute.value) : "#" + Hex.encode(attribute.value)
+            return (Self.shortNames[attribute.type] ?? "oid:" + Hex.encode(attribute.type)) + "=" + value
         }.joined(separator: ", ")
     }
 

@@ -72,10 +72,12 @@ public enum Identity: Sendable {
         if let address = IPAddress(text) {
             payload = IdentificationPayload(type: address.family == .v4 ? .ipv4 : .ipv6, data: address.bytes)
         } else if let rest = text.droppingPrefix("keyid:") {
-            guard let data = rest.hasPrefix("#") ? bytes(hex: rest.dropFirst()) : Array(rest.utf8) else { return nil }
+            guard let data = rest.hasPrefix("#") ? Hex.decode(rest.dropFirst().utf8) : Array(rest.utf8) else {
+                return nil
+            }
             payload = IdentificationPayload(type: .keyID, data: data)
         } else if let rest = text.droppingPrefix("dn:#") {
-            guard let data = bytes(hex: rest) else { return nil }
+            guard let data = Hex.decode(rest.utf8) else { return nil }
             payload = IdentificationPayload(type: .derDN, data: data)
         } else {
             payload = IdentificationPayload(type: text.utf8.contains(at) ? .rfc822 : .fqdn, data: Array(text.utf8))
@@ -124,12 +126,6 @@ public enum Identity: Sendable {
 
 private let at = UInt8(ascii: "@")
 
-private func bytes(hex: Substring) -> [UInt8]? {
-    let digits = hex.utf8.map { Character(UnicodeScalar($0)).hexDigitValue }
-    guard digits.count.isMultiple(of: 2), digits.allSatisfy({ $0 != nil }) else { return nil }
-    return stride(from: 0, to: digits.count, by: 2).map { UInt8((digits[$0] ?? 0) << 4 | (digits[$0 + 1] ?? 0)) }
-}
-
 extension String {
     fileprivate func droppingPrefix(_ prefix: String) -> Substring? {
         hasPrefix(prefix) ? dropFirst(prefix.count) : nil
@@ -165,11 +161,11 @@ extension Identity: CustomStringConvertible {
         switch self {
         case .address(let address): address.description
         case .fqdn(let name), .rfc822(let name): escaped(name.utf8)
-        case .distinguishedName(let der): DistinguishedName(der: der)?.description ?? "dn:#" + hex(der)
-        case .generalName(let der): "gn:#" + hex(der)
+        case .distinguishedName(let der): DistinguishedName(der: der)?.description ?? "dn:#" + Hex.encode(der)
+        case .generalName(let der): "gn:#" + Hex.encode(der)
         case .keyID(let data): "keyid:" + escaped(data)
         case .null: "null"
-        case .other(let type, let data): "\(type):#" + hex(data)
+        case .other(let type, let data): "\(type):#" + Hex.encode(data)
         }
     }
 }
@@ -201,9 +197,4 @@ func escaped(_ bytes: some Sequence<UInt8>) -> String {
         (0x20...0x7E).contains(octet) && octet != UInt8(ascii: "\\")
             ? String(UnicodeScalar(octet)) : "\\x" + paddedHex(UInt64(octet), digits: 2)
     }.joined()
-}
-
-/// Lower-case hexadecimal.
-func hex(_ bytes: some Sequence<UInt8>) -> String {
-    bytes.map { paddedHex(UInt64($0), digits: 2) }.joined()
 }

@@ -112,6 +112,7 @@ public struct Transform: Hashable, Sendable {
         writer.writeUInt8(0)
         writer.writeUInt16(id)
         if let keyLength {
+            // It was read from 16 bits on the wire, or is one of ours.
             guard let bits = UInt16(exactly: keyLength) else { preconditionFailure("a key length has 16 bits") }
             TransformAttribute(type: TransformAttribute.keyLengthType, value: .short(bits)).write(into: &writer)
         }

@@ -11,7 +11,7 @@ final class CounterBlock: @unchecked Sendable {
 
     init(count: Int) {
         self.count = count
-        // Untouched pages of a large block cost nothing.
+        // Untouched pages of a large block cost nothing. Without memory it ends as every Swift allocation does.
         guard let memory = calloc(count, 8) else { fatalError("out of memory for counters") }
         words = memory.bindMemory(to: UInt64.self, capacity: count)
     }

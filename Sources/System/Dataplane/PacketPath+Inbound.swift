@@ -96,7 +96,7 @@ extension PacketPath {
         }
         guard let route = routes.value(spi) ?? nil else {
             drop(.unknownSPI)
-            if unknownSPIBucket.take(now: now) {
+            if unknownSPIBucket.take(now, perSecond: Self.unknownSPIRate) {
                 let record = InboxRecord(unknown, spi: spi, remote: frame.pointee.remote, local: frame.pointee.local)
                 _ = inbox.push(record)
             }

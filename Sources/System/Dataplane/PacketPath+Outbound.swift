@@ -183,7 +183,9 @@ extension PacketPath {
         _ answers: PacketBatch
     ) {
         if error == .prohibited, !settings.answersProhibited { return }
-        guard ICMPError.mayAnswer(packet), answerBucket.take(now: now), let index = answers.appendEmpty() else {
+        guard ICMPError.mayAnswer(packet), answerBucket.take(now, perSecond: Self.answerRate),
+            let index = answers.appendEmpty()
+        else {
             return
         }
         let target = PacketBytes(answers.storage + Int(answers[index].start), count: answers.room)

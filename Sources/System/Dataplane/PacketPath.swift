@@ -43,8 +43,8 @@ struct PacketPath: ~Copyable {
     var routes: FlatTable<UInt32, Route?>
     var outbound = OutboundTable()
     var now = Instant.zero
-    var unknownSPIBucket = TokenBucket(rate: unknownSPIRate)
-    var answerBucket = TokenBucket(rate: answerRate)
+    var unknownSPIBucket = TokenBucket()
+    var answerBucket = TokenBucket()
 
     init(
         _ settings: Settings,

@@ -78,32 +78,3 @@ enum Base64 {
         }
     }
 }
-
-/// Lower-case hexadecimal.
-enum Hex {
-    static func encode(_ bytes: some Sequence<UInt8>) -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        var text: [UInt8] = []
-        for byte in bytes {
-            text.append(digits[Int(byte >> 4)])
-            text.append(digits[Int(byte & 0xF)])
-        }
-        return String(decoding: text, as: UTF8.self)
-    }
-
-    /// Decodes pairs of digits in either case; nil for anything else.
-    static func decode(_ text: some Sequence<UInt8>) -> [UInt8]? {
-        var bytes: [UInt8] = []
-        var half: UInt8?
-        for character in text {
-            guard let digit = Character(UnicodeScalar(character)).hexDigitValue, character < 0x80 else { return nil }
-            if let upper = half {
-                bytes.append(upper << 4 | UInt8(truncatingIfNeeded: digit))
-                half = nil
-            } else {
-                half = UInt8(truncatingIfNeeded: digit)
-            }
-        }
-        return half == nil ? bytes : nil
-    }
-}

@@ -1,3 +1,5 @@
+import IPsecTypes
+
 /// A certificate's serial number: 1 to 20 bytes without leading zeros (RFC 5280 §4.1.2.2).
 public struct CertificateSerial: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// Randomness an issuer takes for one serial number: 159 bits, so that it is positive and fits in 20 octets.

@@ -1,4 +1,5 @@
 import Crypto
+import IPsecTypes
 
 /// SHA-256 of a SubjectPublicKeyInfo: names a key, whatever certificate carries it.
 ///

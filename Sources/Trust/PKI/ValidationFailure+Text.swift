@@ -1,3 +1,5 @@
+import IPsecTypes
+
 extension ValidationFailure: CustomStringConvertible {
     /// One sentence for the operator that names what was compared.
     public var description: String {
@@ -15,9 +17,9 @@ extension ValidationFailure: CustomStringConvertible {
         case .badSignature(let subject, let issuer):
             "the signature on \(subject) was not made by the key of \(issuer)"
         case .notYetValid(let subject, let notBefore, let clock, let skew):
-            "\(subject) is valid from \(utcText(notBefore)); it is \(utcText(clock)) here (\(skew) s skew allowed)"
+            "\(subject) is valid from \(notBefore.rfc3339); it is \(clock.rfc3339) here (\(skew) s skew allowed)"
         case .expired(let subject, let notAfter, let clock, let skew):
-            "\(subject) expired at \(utcText(notAfter)); it is \(utcText(clock)) here (\(skew) s skew allowed)"
+            "\(subject) expired at \(notAfter.rfc3339); it is \(clock.rfc3339) here (\(skew) s skew allowed)"
         case .weakKey(let subject, let key):
             "\(subject) has a key that is refused: \(key)"
         case .weakSignature(let subject, let algorithm):
@@ -37,7 +39,7 @@ extension ValidationFailure: CustomStringConvertible {
         case .pathRule(let reason):
             reason
         case .revoked(let subject, let serial, let time):
-            "\(subject), serial \(serial), was revoked at \(utcText(time))"
+            "\(subject), serial \(serial), was revoked at \(time.rfc3339)"
         case .tooComplex(let limit):
             "the certificates allow more paths than \(limit) signature checks can follow"
         case .claims(let subject, let reason):

@@ -11,7 +11,7 @@ public final class SimulatedWorld {
         case script((SimulatedWorld) -> Void)
     }
 
-    /// The network behind the gateway.
+    /// The network behind the gateway, a constant.
     public static let servers: IPPrefix = {
         guard let prefix = IPPrefix(.v4(0x0A14_0000), length: 16) else { preconditionFailure("10.20.0.0/16") }
         return prefix

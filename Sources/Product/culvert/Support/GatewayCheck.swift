@@ -70,7 +70,7 @@ struct GatewayCheck {
             name(configuration, peer)
             if peer.pathNotAfter < now.advanced(bySeconds: Self.expiryNoticeSeconds) {
                 warnings.append(
-                    "the certificate ends at \(Timestamp.text(peer.pathNotAfter)); renew it: culvert ca issue --role gateway"
+                    "the certificate ends at \(peer.pathNotAfter.rfc3339); renew it: culvert ca issue --role gateway"
                 )
             }
             if case .failure(let failure) = try Self.validate(chain, anchors, now, .gateway) {
@@ -84,7 +84,7 @@ struct GatewayCheck {
         let identity: CertificateIdentity = IPAddress(shown).map { .address($0) } ?? .fqdn(shown)
         do throws(ValidationFailure) {
             try IdentityBinding.check(identity, against: peer)
-            let until = Timestamp.text(peer.pathNotAfter)
+            let until = peer.pathNotAfter.rfc3339
             facts.append(.init("identity", "\(shown), certificate of \(peer.pathNames.last ?? "") until \(until)"))
         } catch {
             errors.append(

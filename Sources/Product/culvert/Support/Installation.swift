@@ -72,7 +72,7 @@ struct Installation {
     }
 
     private func moveAside() throws -> [(old: String, new: String)] {
-        let suffix = ".before-" + Timestamp.text(SystemClock.wall).filter { $0 != ":" && $0 != "-" }
+        let suffix = ".before-" + SystemClock.wall.rfc3339.filter { $0 != ":" && $0 != "-" }
         var moved: [(old: String, new: String)] = []
         for path in layout.files where Files.exists(path) {
             guard rename(path, path + suffix) == 0 else {
@@ -138,7 +138,7 @@ struct Installation {
             addresses: addresses.map(\.description),
             trustDomain: trustDomain,
             caSHA256: made.pin.description,
-            certificateUntil: Timestamp.text(issued.record.certificate.notAfter),
+            certificateUntil: issued.record.certificate.notAfter.rfc3339,
             directory: layout.directory,
             authorityDirectory: files.directory,
             pools: pools.map(\.description),

@@ -221,7 +221,7 @@ struct AuthorityIssueCommand: ParsableCommand {
             name: name,
             serial: record.serial.description,
             identity: record.certificate.names.listed,
-            until: Timestamp.text(record.certificate.notAfter),
+            until: record.certificate.notAfter.rfc3339,
             files: files
         )
     }

@@ -60,10 +60,10 @@ struct CertificateRow: Encodable, Hashable {
         role = record.profile.rawValue
         serial = record.serial.description
         state = record.revocation != nil ? .revoked : record.certificate.notAfter <= now ? .expired : .valid
-        issuedAt = Timestamp.text(record.issuedAt)
-        until = Timestamp.text(record.certificate.notAfter)
+        issuedAt = record.issuedAt.rfc3339
+        until = record.certificate.notAfter.rfc3339
         identity = record.certificate.names.listed
-        revokedAt = record.revocation.map { Timestamp.text($0.at) }
+        revokedAt = record.revocation.map { $0.at.rfc3339 }
         reason = record.revocation?.reason
     }
 

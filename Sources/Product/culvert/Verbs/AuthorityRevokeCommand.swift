@@ -42,7 +42,7 @@ struct AuthorityRevokeCommand: ParsableCommand {
         }
         var report = Report(Terminal.style)
         for record in revoked {
-            let time = record.revocation.map { Timestamp.text($0.at) } ?? ""
+            let time = record.revocation.map { $0.at.rfc3339 } ?? ""
             report.say("revoked", "\(record.label), serial \(record.serial), since \(time)")
         }
         Terminal.out(report.lines)

@@ -177,6 +177,9 @@ extension Engine {
     }
 
     /// Answers the request that is being worked on, and remembers the answer.
+    ///
+    /// `current` is set when a request was decrypted, and cleared here and by `release` only. `release` also drops the
+    /// operation that the request waited for, so that no step can answer twice, or after the end.
     func respond(_ sa: IKESA, _ payloads: [Payload]) {
         guard let current = sa.responses.current else { preconditionFailure("there is no request to respond to") }
         let id = sa.responses.expected
@@ -217,6 +220,7 @@ extension Engine {
 
     private func handleResponse(_ sa: IKESA, _ context: ExchangeContext, _ payloads: [Payload]) {
         switch context {
+        // `deliverResponse` lets no IKE_SA_INIT through.
         case .initial: preconditionFailure("IKE_SA_INIT is not protected")
         case .authentication: receiveAuthResponse(sa, payloads)
         case .createChild(let negotiation): receiveChildResponse(sa, negotiation, payloads)

@@ -159,7 +159,8 @@ final class Engine {
     }
 }
 
-/// Stands where no input is being handled: nothing may draw randomness then.
+/// Stands where no input is being handled: nothing may draw randomness then. It cannot be reached, because every input
+/// goes through `begin`, which puts the caller's generator in its place.
 private struct NoRandomness: RandomNumberGenerator {
     mutating func next() -> UInt64 { preconditionFailure("randomness is an argument of each input") }
 }

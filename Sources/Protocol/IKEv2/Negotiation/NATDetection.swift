@@ -1,6 +1,7 @@
 import IKECrypto
 import IKEMessage
 import IPsecTypes
+import LegacyDigests
 
 /// NAT detection and moving to port 4500 (RFC 7296 §2.23).
 extension Engine {

@@ -1,5 +1,3 @@
-public import IPsecTypes
-
 /// Civil dates of the Gregorian calendar in UTC, from seconds since the epoch.
 enum CivilTime {
     /// "2026-11-23T13:05:00Z" (RFC 3339). Years outside 0000...9999 are clamped.
@@ -35,4 +33,30 @@ enum CivilTime {
 extension WallTime {
     /// The time as RFC 3339 writes it, in UTC: "2026-11-23T13:05:00Z".
     public var rfc3339: String { CivilTime.text(self) }
+}
+
+extension WallTime {
+    /// Reads "2026-11-23T13:05:00Z" exactly; nil for any other form.
+    public init?(rfc3339 text: String) {
+        let bytes = Array(text.utf8)
+        let form = Array("0000-00-00T00:00:00Z".utf8)
+        guard bytes.count == form.count else { return nil }
+        for (byte, model) in zip(bytes, form) {
+            guard model == 0x30 ? (0x30...0x39).contains(byte) : byte == model else { return nil }
+        }
+        func number(_ range: Range<Int>) -> Int64 { bytes[range].reduce(0) { $0 * 10 + Int64($1 - 0x30) } }
+        let (year, month, day) = (number(0..<4), number(5..<7), number(8..<10))
+        let (hour, minute, second) = (number(11..<13), number(14..<16), number(17..<19))
+        guard (1...12).contains(month), (1...31).contains(day), hour < 24, minute < 60, second < 60 else { return nil }
+        let shifted = month <= 2 ? year - 1 : year
+        let era = (shifted >= 0 ? shifted : shifted - 399) / 400
+        let yearOfEra = shifted - era * 400
+        let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        let days = era * 146_097 + dayOfEra - 719_468
+        let time = WallTime(secondsSinceEpoch: days * 86_400 + hour * 3600 + minute * 60 + second)
+        // A date that does not exist, such as the 31st of April, comes back as another.
+        guard time.rfc3339 == text else { return nil }
+        self = time
+    }
 }

@@ -1,7 +1,8 @@
 import Crypto
 import IPsecTypes
 
-/// SHA-1 where IKEv2 leaves no choice. Neither use rests on collision resistance; a test fails on any other.
+/// Old digests where a protocol leaves no choice: a test fails on any use of them elsewhere. No use in IKEv2 rests on
+/// collision resistance; RADIUS rests on its Message-Authenticator, an HMAC.
 public enum FixedLegacyDigests {
     /// The data of NAT_DETECTION_SOURCE_IP and NAT_DETECTION_DESTINATION_IP (RFC 7296 §2.23): SHA-1 of the SPIs in the
     /// order of the header, the address in 4 or 16 bytes, the port in 2.
@@ -21,5 +22,20 @@ public enum FixedLegacyDigests {
     /// One element of a CERTREQ payload (RFC 7296 §3.7): SHA-1 of the Subject Public Key Info of a trusted CA.
     public static func authorityHash(spkiDER: [UInt8]) -> [UInt8] {
         Array(Insecure.SHA1.hash(data: spkiDER))
+    }
+
+    /// MD5 of some octets, 16 bytes: the Response Authenticator of RADIUS (RFC 2865 §3) and its hidden attributes (§5.2).
+    public static func md5(_ bytes: [UInt8]) -> [UInt8] {
+        Array(Insecure.MD5.hash(data: bytes))
+    }
+
+    /// HMAC-MD5, 16 bytes: the Message-Authenticator of RADIUS (RFC 3579 §3.2).
+    public static func hmacMD5(_ bytes: [UInt8], key: [UInt8]) -> [UInt8] {
+        Array(HMAC<Insecure.MD5>.authenticationCode(for: bytes, using: SymmetricKey(data: key)))
+    }
+
+    /// SHA-1 of some octets, 20 bytes: MSCHAPv2 (RFC 2759 §8) and its keys (RFC 3079 §3).
+    public static func sha1(_ bytes: [UInt8]) -> [UInt8] {
+        Array(Insecure.SHA1.hash(data: bytes))
     }
 }
