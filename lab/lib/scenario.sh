@@ -12,6 +12,8 @@ scenario() {
   scenario_commands+=("$(printf '%q ' "$@")")
 }
 
+. "$L/lib/guests.sh"
+
 say() { echo "  $*"; }
 fail() { echo "$*" >> "$W/reason"; echo "  failed: $*"; exit 1; }
 skip() { echo "$*" > "$W/reason"; echo "  skipped: $*"; exit 77; }
@@ -31,21 +33,42 @@ expect() { local what=$1; shift; if "$@" >/dev/null 2>&1; then say "ok: $what"; 
 expect_soon() { local s=$1 what=$2; shift 2; if wait_until "$s" "$@"; then say "ok: $what"; else fail "$what (after $s s)"; fi; }
 refute() { local what=$1; shift; if "$@" >/dev/null 2>&1; then fail "$what"; else say "ok: not: $what"; fi; }
 
+# check TITLE: what the lines from here to the next check show of the peer that `foreign` named: a row of
+# docs/reference/interop.md, passed when the next check is reached, or the end
+interop_peer= interop_version= interop_role= interop_check=
+check() { checked PASS; interop_check=$1; echo "- $1"; }
+checked() { # RESULT
+  [ -z "$interop_check" ] || printf '%s\t%s\t%s\t%s\t%s\n' "$interop_peer" "$interop_version" "$interop_role" "$interop_check" "$1" >> "$W/rows"
+  interop_check=
+}
+
 # Two peers. `a` calls from runner, behind the NAT; `b` answers on gw. Each is strongswan or culvert; with LAB_DOUBLE=1
 # strongSwan plays Culvert's part too, which proves the scenarios themselves.
-declare -A kind=() place=()
+# A peer whose place is a guest runs there, on the kernel's ESP; its files are in the guest's /tmp.
+declare -A kind=() place=() source_of=()
 peer() { # SIDE KIND ROLE KEY=VALUE...
   local side=$1 what=$2 role=$3; shift 3
-  [ -z "${LAB_DOUBLE:-}" ] || what=strongswan
+  [ -z "${LAB_DOUBLE:-}" ] || [ "$what" != culvert ] || what=strongswan
   kind[$side]=$what place[$side]=$role
-  "$L/peers/$what" conf "$W/$side" "$@"
+  on "$side" conf "$@" || fail "$what took no configuration on $role"
 }
-start() { "$L/peers/${kind[$1]}" start "$W/$1" --netns "$P-${place[$1]}" || fail "${kind[$1]} did not start on ${place[$1]}"; }
-on() { local side=$1 verb=$2; shift 2; "$L/peers/${kind[$side]}" "$verb" "$W/$side" "$@"; }
+start() {
+  local where=(--netns "$P-${place[$1]}")
+  if is_guest "${place[$1]}"; then where=(); [ "${kind[$1]}" != strongswan ] || where=(--kernel); fi
+  on "$1" start "${where[@]}" || fail "${kind[$1]} did not start on ${place[$1]}"
+}
+on() {
+  local side=$1 verb=$2; shift 2
+  if is_guest "${place[$side]}"; then in_guest "${place[$side]}" "$L/peers/${kind[$side]}" "$verb" "/tmp/$side" "$@"
+  else "$L/peers/${kind[$side]}" "$verb" "$W/$side" "$@"; fi
+}
 fact() { on "$1" facts | sed -n "s/^$2=//p"; }
 fact_is() { [ "$(fact "$1" "$2")" = "$3" ]; }
 fact_has() { fact "$1" "$2" | grep -qE -- "$3"; }
-logged() { { cat "$W/$1"/*.log "$W/$1"/out "$W/$1"/up.out 2>/dev/null || true; } | grep -iE -- "$2" >/dev/null; }
+logged() {
+  if is_guest "${place[$1]}"; then in_guest "${place[$1]}" "cat /tmp/$1/*.log /tmp/$1/out /tmp/$1/*.out 2>/dev/null | grep -iE -- $(printf %q "$2")" >/dev/null; return; fi
+  { cat "$W/$1"/*.log "$W/$1"/out "$W/$1"/up.out 2>/dev/null || true; } | grep -iE -- "$2" >/dev/null
+}
 is_culvert() { [ "${kind[$1]}" = culvert ]; }
 
 # pair A-KIND B-KIND [from=alt, which has no NAT | KEY=VALUE | a:KEY=VALUE | b:KEY=VALUE ...]: configures and starts both, in a new lab
@@ -66,15 +89,32 @@ pair() {
 call() { on a up || fail "${kind[a]} could not connect: $(tail -2 "$W/a/up.out" 2>/dev/null | tr '\n' ' ')"; }
 call_fails() { if on a up >"$W/up.out" 2>&1; then fail "the connection came up"; else say "ok: refused"; fi; }
 
-# strong: the side that strongSwan plays; it is the witness of what went through ESP
-strong() { if [ "${kind[a]}" = strongswan ]; then echo a; else echo b; fi; }
-ping_through() { # [TARGET] [COUNT]
-  local target=${1:-10.20.0.2} count=${2:-5} witness before_in before_out
-  witness=$(strong); before_in=$(fact "$witness" in_packets) before_out=$(fact "$witness" out_packets)
-  within "${place[a]}" ping -q -c "$count" -i 0.05 -W 2 "$target" > "$W/ping.out" 2>&1 || true
+# strong: the side that a foreign peer plays; it is the witness of what went through ESP
+strong() { if is_culvert a; then echo b; else echo a; fi; }
+ours() { if is_culvert a; then echo a; else echo b; fi; }
+# from SIDE COMMAND...: where that side's traffic begins
+from() { local side=$1; shift; if is_guest "${place[$side]}"; then in_guest "${place[$side]}" "$@"; else within "${place[$side]}" "$@"; fi; }
+# packets SIDE: what ESP carried there, in and out
+packets() {
+  if is_guest "${place[$1]}"; then kernel_facts "${place[$1]}"; else on "$1" facts; fi |
+    sed -n 's/^in_packets=//p; s/^out_packets=//p' | tr '\n' ' '
+}
+ping_through() { # [TARGET] [COUNT] [PING-OPTION...]
+  local target=${1:-10.20.0.2} count=${2:-5} witness ours theirs_before theirs_after ours_before= ours_after=; shift $(($# < 2 ? $# : 2))
+  witness=$(strong) ours=$(ours)
+  theirs_before=$(packets "$witness"); ! is_culvert "$ours" || ours_before=$(packets "$ours")
+  # shellcheck disable=SC2086
+  from a ping ${source_of[a]:+-I ${source_of[a]}} -q -c "$count" -i 0.05 -W 2 "$@" "$target" > "$W/ping.out" 2>&1 || true
   grep -q " $count received" "$W/ping.out" || fail "ping $target: $(grep received "$W/ping.out" || tail -1 "$W/ping.out")"
-  [ $(($(fact "$witness" in_packets) - before_in)) -ge "$count" ] || fail "ping $target went round the tunnel (in)"
-  [ $(($(fact "$witness" out_packets) - before_out)) -ge "$count" ] || fail "ping $target went round the tunnel (out)"
+  theirs_after=$(packets "$witness"); ! is_culvert "$ours" || ours_after=$(packets "$ours")
+  awk -v n="$count" '{ if ($3 - $1 < n) print "(in)"; if ($4 - $2 < n) print "(out)" }' <<< "$theirs_before $theirs_after" > "$W/round.out"
+  [ ! -s "$W/round.out" ] || fail "ping $target went round the tunnel $(tr '\n' ' ' < "$W/round.out")"
+  # A kernel's counters lie still between pings, so both ends must have counted the very same packets.
+  if is_guest "${place[$witness]}" && [ -n "$ours_after" ]; then
+    awk '{ if ($3 - $1 != $8 - $6 || $4 - $2 != $7 - $5) print $3 - $1, "in,", $4 - $2, "out there;", $7 - $5, "in,", $8 - $6, "out here" }' \
+      <<< "$theirs_before $theirs_after $ours_before $ours_after" > "$W/counters.out"
+    [ ! -s "$W/counters.out" ] || fail "the counters disagree: $(cat "$W/counters.out")"
+  fi
   say "ok: $count pings to $target through ESP"
 }
 # no_sa SIDE: nothing is left there
