@@ -32,7 +32,10 @@ func fuzzer(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 
 let package = Package(
     name: "culvert-fuzz",
-    dependencies: [.package(url: "https://github.com/jpsim/Yams", exact: "6.2.2")],
+    dependencies: [
+        .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+    ],
     targets: [
         .target(name: "FuzzSupport", path: "Support", swiftSettings: [.swiftLanguageMode(.v6)]),
         room("IPsecTypes"),
@@ -52,6 +55,9 @@ let package = Package(
         .target(name: "CLinux", path: "Rooms/CLinux"),
         // Its decoders are internal; the target looks at them as the tests do.
         room("Netlink", ["IPsecTypes", "CLinux"], testable: true),
+        room("LegacyDigests", ["IPsecTypes", "CLibcrypto", .product(name: "Crypto", package: "swift-crypto")]),
+        room("RADIUS", ["IPsecTypes", "LegacyDigests"], testable: true),
+        fuzzer("radius-packet", ["IPsecTypes", "RADIUS"]),
         fuzzer("ike-message", ["IPsecTypes", "IKEMessage"]),
         fuzzer("ike-decrypted", ["IPsecTypes", "IKEMessage"]),
         fuzzer("config-file", ["IPsecTypes", "ConfigFile"]),

@@ -34,6 +34,21 @@ public enum FixedLegacyDigests {
         Array(HMAC<Insecure.MD5>.authenticationCode(for: bytes, using: SymmetricKey(data: key)))
     }
 
+    /// MD5 of `first`, a secret and `last`, 16 bytes: the authenticators of RADIUS, without a copy of the secret.
+    public static func md5(_ first: [UInt8], _ secret: SecretBytes, _ last: [UInt8] = []) -> [UInt8] {
+        var digest = Insecure.MD5()
+        digest.update(data: first)
+        secret.withUnsafeBytes { digest.update(bufferPointer: $0) }
+        digest.update(data: last)
+        return Array(digest.finalize())
+    }
+
+    /// HMAC-MD5 with a secret key, 16 bytes: the Message-Authenticator of RADIUS (RFC 3579 §3.2).
+    public static func hmacMD5(_ bytes: [UInt8], key: SecretBytes) -> [UInt8] {
+        let key = key.withUnsafeBytes { SymmetricKey(data: $0) }
+        return Array(HMAC<Insecure.MD5>.authenticationCode(for: bytes, using: key))
+    }
+
     /// SHA-1 of some octets, 20 bytes: MSCHAPv2 (RFC 2759 §8) and its keys (RFC 3079 §3).
     public static func sha1(_ bytes: [UInt8]) -> [UInt8] {
         Array(Insecure.SHA1.hash(data: bytes))

@@ -1,0 +1,1 @@
+../../../Tests/RADIUSTests/RADIUSPacketProperties.swift
