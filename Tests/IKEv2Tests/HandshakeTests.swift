@@ -94,7 +94,7 @@ import Testing
         pair.settle()
         // HDR, SK{N(AUTHENTICATION_FAILED)} -->
         #expect(pair.trace.suffix(2).map(\.summary) == ["A INFORMATIONAL 2", "B INFORMATIONAL 2 response"])
-        #expect(failure(pair.a)?.cause == .authentication("the certificate has another name"))
+        #expect(failure(pair.a)?.cause == .authentication("authentication_failed: the certificate has another name"))
         pair.expectNothing(pair.a)
         pair.expectNothing(pair.b)
         #expect(closes(pair.b) == [.authenticationFailed])

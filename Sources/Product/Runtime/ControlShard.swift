@@ -43,6 +43,8 @@ public final class ControlShard: Sendable {
         public var authenticator: any PeerAuthenticator
         /// Where long work runs.
         public var pool: BoundedPool
+        /// EAP, in either role.
+        public var eap: any EAPDesk
 
         /// Gathers the parts.
         public init(
@@ -51,7 +53,8 @@ public final class ControlShard: Sendable {
             spis: SPIAllocator,
             oracle: any KeyOracle,
             authenticator: any PeerAuthenticator,
-            pool: BoundedPool
+            pool: BoundedPool,
+            eap: any EAPDesk = NoEAPDesk()
         ) {
             self.configuration = configuration
             self.crypto = crypto
@@ -59,6 +62,7 @@ public final class ControlShard: Sendable {
             self.oracle = oracle
             self.authenticator = authenticator
             self.pool = pool
+            self.eap = eap
         }
     }
 
@@ -156,6 +160,7 @@ public final class ControlShard: Sendable {
             oracle: parts.oracle,
             authenticator: parts.authenticator,
             pool: parts.pool,
+            eap: parts.eap,
             mailbox: mailbox
         )
         let core = ShardCore(

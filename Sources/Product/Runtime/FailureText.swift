@@ -19,7 +19,7 @@ extension FailureReport {
         case .noProposalChosen, .peerRefusedProposals: "no_proposal_chosen"
         case .selectors, .peerRefusedSelectors: "selectors_refused"
         case .identity: "identity_mismatch"
-        case .authentication(let reason): reason.prefixWord ?? "authentication_failed"
+        case .authentication(let failure): failure.reason
         case .refused(let reason): reason.prefixWord ?? "policy_refused"
         case .peerRefused(let type): "peer_refused_\(type)".lowercased()
         case .tooManyRetries: "too_many_retries"
@@ -51,7 +51,11 @@ extension FailureReport {
         case .identity(let mismatch):
             let expected = mismatch.expected.map { "\($0)" }.joined(separator: ", ")
             return (.identityMismatch, nil, [("wanted", expected), ("got", "\(mismatch.claimed)")])
-        case .authentication(let reason): return (authenticationCode(reason), reason, [])
+        case .authentication(let failure):
+            let details =
+                failure.offered.map { ("offered", $0) } + failure.wanted.map { ("wanted", $0) }
+                + failure.compared.map { ("compared", $0) }
+            return (authenticationCode(failure.reason), "\(failure)", details)
         case .refused(let reason): return (.policyRefused, reason, [])
         case .peerRefused(let type): return peerRefusal(type)
         case .tooManyRetries: return (.peerProtocol, "the peer asked for a cookie or another group too often", [])
@@ -81,7 +85,7 @@ extension FailureReport {
     }
 
     private func authenticationCode(_ reason: String) -> ErrorCode {
-        switch reason.prefixWord {
+        switch reason {
         case "cert_expired": .certificateExpired
         case "cert_not_yet_valid": .certificateNotYetValid
         case "cert_unknown_issuer", "cert_bad_signature", "cert_no_trust_anchor": .untrustedIssuer

@@ -47,17 +47,37 @@ public struct LocalKeyOracle: KeyOracle {
     /// Signs with the key's best algorithm that the peer knows.
     public func sign(_ request: SignRequest) -> AuthenticationPayload? {
         guard let signer = signers[request.key],
-            let made = try? crypto.sign(
-                request.octets,
-                key: signer.key,
-                peerHashes: request.peerHashes,
-                policy: signer.policy
-            )
+            let made = announced(request, signer)
+                ?? (try? crypto.sign(
+                    request.octets,
+                    key: signer.key,
+                    peerHashes: request.peerHashes,
+                    policy: signer.policy
+                ))
         else { return nil }
         return AuthenticationPayload(
             method: AuthenticationMethod(rawValue: made.method.rawValue),
             data: made.data
         )
+    }
+
+    /// The first signature that the peer says it verifies and that our key and the connection allow (RFC 9593). Where none
+    /// fits, the peer may have said less than it knows.
+    private func announced(_ request: SignRequest, _ signer: Signer) -> SignatureAuthentication? {
+        for algorithm in request.announced ?? [] {
+            guard signer.policy.kinds.contains(algorithm.kind), signer.policy.hashes.contains(algorithm.hash) else {
+                continue
+            }
+            let policy = SignaturePolicy(hashes: [algorithm.hash], kinds: [algorithm.kind])
+            let made = try? crypto.sign(
+                request.octets,
+                key: signer.key,
+                peerHashes: request.peerHashes,
+                policy: policy
+            )
+            if let made { return made }
+        }
+        return nil
     }
 
     /// AUTH data of RFC 7296 §2.15.

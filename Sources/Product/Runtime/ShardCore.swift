@@ -179,6 +179,7 @@ public final class ShardCore {
                 delegate?.authorize(request, now: SystemClock.now, wallClock: SystemClock.wall) ?? refusal
             pending.append(.authorized(operation, decision))
         case .report(let report): delegate?.observe(report, shard: self)
+        case .eapServer, .eapPeer, .eapEnd: tools.carryOutEAP(action)
         case .installChild, .activateOutbound, .deactivateOutbound, .removeChild, .updatePath, .queryActivity:
             carryOutBackend(action)
         }

@@ -1,6 +1,7 @@
 import IKECrypto
 import IKEv2
 import IPsecTypes
+import PacketIO
 import Synchronization
 
 /// What a shard asks of the bounded pool: key generation, agreement, signatures, verification. Answers come back through
@@ -13,6 +14,7 @@ final class ShardTools: Sendable {
 
     private let crypto: any CryptoProvider
     private let pool: BoundedPool
+    private let eap: any EAPDesk
     private let mailbox: Mailbox<ShardMessage>
     private let trust: Mutex<Trust>
     private let nextHandle = Atomic<UInt64>(1)
@@ -22,10 +24,12 @@ final class ShardTools: Sendable {
         oracle: any KeyOracle,
         authenticator: any PeerAuthenticator,
         pool: BoundedPool,
+        eap: any EAPDesk,
         mailbox: Mailbox<ShardMessage>
     ) {
         self.crypto = crypto
         self.pool = pool
+        self.eap = eap
         self.mailbox = mailbox
         trust = Mutex(Trust(oracle: oracle, authenticator: authenticator))
     }
@@ -77,5 +81,23 @@ final class ShardTools: Sendable {
             mailbox.post(.answer(.peerVerified(operation, result)))
         }
         if !queued { mailbox.post(.answer(.peerVerified(operation, .refused(reason: "too many verifications wait")))) }
+    }
+
+    /// EAP: the desk answers when it can.
+    func carryOutEAP(_ action: IKEAction) {
+        let (now, wallClock) = (SystemClock.now, SystemClock.wall)
+        switch action {
+        case .eapServer(let operation, let request):
+            eap.step(request, now: now, wallClock: wallClock) { [mailbox] step in
+                mailbox.post(.answer(.eapServerStepped(operation, step)))
+            }
+        case .eapPeer(let operation, let request):
+            eap.step(request, now: now, wallClock: wallClock) { [mailbox] step in
+                mailbox.post(.answer(.eapPeerStepped(operation, step)))
+            }
+        case .eapEnd(let session): eap.end(session)
+        // The caller names EAP's actions; the compiler sees there that none is forgotten.
+        default: break
+        }
     }
 }

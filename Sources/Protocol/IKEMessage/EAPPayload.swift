@@ -33,6 +33,20 @@ public struct EAPPayload: Hashable, Sendable {
         self = payload
     }
 
+    /// EAP Failure, which answers the response with this identifier (RFC 3748 §4.2).
+    public static func failure(_ identifier: UInt8) -> EAPPayload {
+        EAPPayload(code: failureCode, identifier: identifier, content: [])
+    }
+
+    /// Whether it is a request.
+    public var isRequest: Bool { code == Self.request }
+    /// Whether it is a response.
+    public var isResponse: Bool { code == Self.response }
+    /// Whether it is a success.
+    public var isSuccess: Bool { code == Self.successCode }
+    /// Whether it is a failure.
+    public var isFailure: Bool { code == Self.failureCode }
+
     /// The method, for a request or response.
     public var type: UInt8? { content.first }
 
@@ -45,6 +59,8 @@ public struct EAPPayload: Hashable, Sendable {
 
     private static let request: UInt8 = 1
     private static let response: UInt8 = 2
+    private static let successCode: UInt8 = 3
+    private static let failureCode: UInt8 = 4
 
     static func parse(_ bytes: Span<UInt8>, _ reader: inout WireReader) throws(ParseError) -> EAPPayload {
         // RFC 7296 §3.16: Length is four less than the payload's length, which is what this reader holds.

@@ -55,6 +55,7 @@ final class Node {
     var heldEvents: [IKEEvent] = []
     var answersActivity = true
     var authorizations: [AuthorizationRequest] = []
+    var eap = EAPDouble()
     var authorizer: (AuthorizationRequest) -> AuthorizationDecision = { request in
         .allow(
             AuthorizationGrant(
@@ -165,6 +166,9 @@ final class Node {
             installed[spi]?.parameters.udpEncapsulation = encapsulated
         case .queryActivity(let id, _):
             return answersActivity ? .activity(id, lastInbound: lastInboundTraffic) : nil
+        case .eapServer(let id, let request): return .eapServerStepped(id, eap.step(request))
+        case .eapPeer(let id, let request): return .eapPeerStepped(id, eap.step(request))
+        case .eapEnd(let session): eap.end(session)
         case .report(let report):
             reports.append(report)
             if verbose { log(now, "\(brief(report))") }

@@ -209,3 +209,11 @@ final class Pair {
         #expect(node.keys.isEmpty, sourceLocation: location)
     }
 }
+
+extension Pair {
+    /// Delivers until a packet that fits is the next one.
+    func settle(until fits: (Packet) -> Bool) {
+        collect()
+        while let next = wire.first, !fits(next) { step() }
+    }
+}

@@ -24,6 +24,7 @@ extension SimulatedHost {
             let last = spis.compactMap { dataplane.counters($0)?.lastInbound }.max()
             answer(.activity(id, lastInbound: last))
         case .report(let report): receive(report)
+        case .eapServer, .eapPeer, .eapEnd: carryOutEAP(action)
         }
     }
 

@@ -15,6 +15,8 @@ public struct SignRequest: Sendable {
     public var peerHashes: Set<SignatureHash>?
     /// What the connection allows.
     public var policy: SignaturePolicy
+    /// The signatures that the peer says it verifies, best first (RFC 9593); nil when it did not say.
+    public var announced: [SignatureAlgorithm]? = nil
 }
 
 /// What a key oracle proves or checks with a pre-shared key.
@@ -51,6 +53,8 @@ public struct PeerVerificationRequest: Sendable {
     public var octets: [UInt8]
     /// What the connection allows.
     public var policy: SignaturePolicy
+    /// Which round of the peer's this is, from 0 (RFC 4739): each trusts its own roots.
+    public var round: Int = 0
 }
 
 /// The outcome of a peer's verification.
@@ -58,7 +62,10 @@ public enum PeerVerification: Sendable {
     /// Chain, identity and signature hold.
     case accepted(VerifiedPeer)
     /// They do not; the reason goes to our log only, the wire shows AUTHENTICATION_FAILED for every cause.
-    case refused(reason: String)
+    case refused(AuthenticationFailure)
+
+    /// They do not; the text begins with a stable word and a colon.
+    public static func refused(reason: String) -> PeerVerification { .refused(AuthenticationFailure(reason)) }
 }
 
 /// What is known of an authenticated peer.
@@ -71,18 +78,22 @@ public struct VerifiedPeer: Hashable, Sendable {
     public var attributes: [String: String]
     /// A number the driver may use to find what it knows of the peer at authorization.
     public var token: UInt64
+    /// Whom an EAP method authenticated; nil when the proof was another.
+    public var eap: EAPIdentity?
 
     /// Makes a verified peer.
     public init(
         leaf: [UInt8]? = nil,
         notAfter: WallTime? = nil,
         attributes: [String: String] = [:],
-        token: UInt64 = 0
+        token: UInt64 = 0,
+        eap: EAPIdentity? = nil
     ) {
         self.leaf = leaf
         self.notAfter = notAfter
         self.attributes = attributes
         self.token = token
+        self.eap = eap
     }
 }
 
@@ -102,12 +113,14 @@ public struct AuthorizationRequest: Sendable {
     public var ikeSA: IKESAID
     /// The connection.
     public var connection: String
-    /// The authenticated identity.
+    /// The authenticated identity. With EAP it is the one that the method proved, not what stood in IDi.
     public var identity: Identity
     /// What verification found.
     public var verified: VerifiedPeer
     /// Whether the peer authenticated with a pre-shared key.
     public var withPreSharedKey: Bool
+    /// The rounds that came before the last one, in order (RFC 4739); `identity` and `verified` are the last one's.
+    public var earlierRounds: [AuthenticatedRound] = []
     /// Attributes of the peer's configuration request; nil when it sent none.
     public var requestedAttributes: [ConfigurationAttribute]?
     /// The peer's selectors as it offers them (its side).
@@ -182,5 +195,19 @@ public struct AuthorizationGrant: Hashable, Sendable {
         self.remoteSelectors = remoteSelectors
         self.notAfter = notAfter
         self.replacesOlder = replacesOlder
+    }
+}
+
+/// One round of authentication that a peer has passed (RFC 4739).
+public struct AuthenticatedRound: Hashable, Sendable {
+    /// The identity that was proved.
+    public var identity: Identity
+    /// What verification found.
+    public var verified: VerifiedPeer
+
+    /// Makes a value.
+    public init(identity: Identity, verified: VerifiedPeer) {
+        self.identity = identity
+        self.verified = verified
     }
 }

@@ -20,6 +20,17 @@ public struct ConnectionConfiguration: Hashable, Sendable {
     public var localAuthentication: LocalAuthentication
     /// How the peer must prove it.
     public var remoteAuthentication: RemoteAuthentication
+    /// What we prove after that, in order (RFC 4739). Whatever the peer shows, all rounds of both lists must pass.
+    public var furtherLocal: [LocalRound] = []
+    /// What the peer must prove after that, in order (RFC 4739).
+    public var furtherRemote: [RemoteRound] = []
+    /// As initiator with EAP: lets the responder authenticate by the EAP method alone (RFC 5998). One that sends its AUTH
+    /// nevertheless is held to ``remoteAuthentication``. As responder: grants it to an initiator that asks.
+    public var eapOnly = false
+    /// Whether we announce how the peer may authenticate, and heed what it announces (RFC 9593).
+    public var announcesMethods = true
+    /// The hashes (20 bytes each) of the public keys of the roots that our certificate leads to; empty when not known.
+    public var localAuthorityHashes: [[UInt8]] = []
     /// Which signatures we make and accept.
     public var signatures: SignaturePolicy
     /// What we offer or accept for the IKE SA.
@@ -99,26 +110,6 @@ public enum RemoteIdentity: Hashable, Sendable {
         case .anyDistinguishedName: if case .distinguishedName = identity { true } else { false }
         case .oneOf(let identities): identities.contains(identity)
         }
-    }
-}
-
-/// How we authenticate.
-public enum LocalAuthentication: Hashable, Sendable {
-    /// By a certificate chain, leaf first, DER, without the root; the oracle holds the key.
-    case certificate(chain: [[UInt8]], key: KeyID)
-    /// By a pre-shared key that the oracle holds.
-    case preSharedKey(KeyID)
-}
-
-/// How the peer must authenticate.
-public enum RemoteAuthentication: Hashable, Sendable {
-    /// By a certificate; the hashes (20 bytes each) of the trusted roots' public keys fill our CERTREQ (RFC 7296 §3.7).
-    case certificate(authorityKeyHashes: [[UInt8]])
-    /// By a pre-shared key that the oracle holds.
-    case preSharedKey(KeyID)
-
-    var isPreSharedKey: Bool {
-        if case .preSharedKey = self { true } else { false }
     }
 }
 

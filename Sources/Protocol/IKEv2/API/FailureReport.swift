@@ -23,8 +23,8 @@ public struct FailureReport: Hashable, Sendable, CustomStringConvertible {
         case selectors(SelectorMismatch)
         /// The peer claims an identity that the connection does not allow, or asks for one that we are not.
         case identity(IdentityMismatch)
-        /// Certificate, signature or pre-shared key were refused; the text says why.
-        case authentication(String)
+        /// Certificate, signature, pre-shared key or EAP were refused.
+        case authentication(AuthenticationFailure)
         /// Policy refused; the text says why.
         case refused(String)
         /// The peer refused with this notify. It may not be authenticated (`stage` is `initial`).

@@ -50,6 +50,13 @@ public enum IKEAction: Sendable {
 
     /// Something for log, audit and status.
     case report(IKEReport)
+
+    /// Ask the EAP server for its next packet. Answer: ``IKEEvent/eapServerStepped(_:_:)``.
+    case eapServer(OperationID, EAPServerRequest)
+    /// Ask our EAP peer for its answer to a packet. Answer: ``IKEEvent/eapPeerStepped(_:_:)``.
+    case eapPeer(OperationID, EAPPeerRequest)
+    /// An EAP conversation is over: forget it and wipe its secrets.
+    case eapEnd(EAPSessionID)
 }
 
 /// What the driver tells the endpoint. Events for operations that are no longer of interest are ignored.
@@ -74,4 +81,8 @@ public enum IKEEvent: Sendable {
     case backend(SABackendEvent)
     /// The data plane refused to install a Child SA; both halves are gone.
     case installFailed(SPI, reason: String)
+    /// What the EAP server says.
+    case eapServerStepped(OperationID, EAPServerStep)
+    /// What our EAP peer says.
+    case eapPeerStepped(OperationID, EAPPeerStep)
 }

@@ -83,6 +83,16 @@ public struct IKELimits: Hashable, Sendable {
     /// Retries of IKE_SA_INIT after COOKIE or INVALID_KE_PAYLOAD, together.
     public var initRetries = 6
 
+    /// EAP packets of one conversation, either way. RFC 7296 §2.16 wants ten at least, a chain of certificates in
+    /// fragments of EAP-TLS takes twenty.
+    public var eapExchanges = 50
+    /// An EAP packet; methods that need more send fragments.
+    public var eapBytes = 8192
+    /// Rounds of authentication of either end (RFC 4739).
+    public var authenticationRounds = 4
+    /// However long its conversations, an IKE SA whose peer is not authenticated lives no longer than this.
+    public var conversationLifetime: Duration = .seconds(120)
+
     /// The defaults.
     public init() {}
 }

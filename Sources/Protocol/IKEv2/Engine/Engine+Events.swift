@@ -41,6 +41,14 @@ extension Engine {
             guard let sa = newest(id) else { return }
             receiveActivity(sa, lastInbound)
             resume(sa)
+        case .eapServerStepped(let id, let outcome):
+            guard let (sa, step) = finish(id) else { return }
+            if case .eapServer = step { eapServerStepped(sa, outcome) }
+            resume(sa)
+        case .eapPeerStepped(let id, let outcome):
+            guard let (sa, step) = finish(id) else { return }
+            if case .eapPeer = step { eapPeerStepped(sa, outcome) }
+            resume(sa)
         case .backend(let event): handle(event)
         case .installFailed(let spi, let reason):
             guard let sa = owner(of: spi), let child = sa.child(inbound: spi) else { return }
@@ -105,8 +113,10 @@ extension Engine {
 
     private func proved(_ sa: IKESA, _ step: Step, _ payload: AuthenticationPayload?) {
         switch step {
-        case .proveInitiator: initiatorProved(sa, payload)
+        case .proveInitiator: roundProved(sa, payload)
         case .proveResponder(let request, let peer, let outcome): responderProved(sa, request, peer, outcome, payload)
+        case .proveBetweenRounds: respondBetweenRounds(sa, payload)
+        case .proveBeforeEAP: beginEAP(sa, payload)
         default: break
         }
     }
@@ -114,7 +124,7 @@ extension Engine {
     private func verified(_ sa: IKESA, _ step: Step, _ outcome: PeerVerification) {
         switch step {
         case .verifyResponder(let response): responderVerified(sa, response, outcome)
-        case .verifyInitiator(let request): initiatorVerified(sa, request, outcome)
+        case .verifyInitiator: initiatorVerified(sa, outcome)
         default: break
         }
     }

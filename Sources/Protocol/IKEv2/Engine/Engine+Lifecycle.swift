@@ -111,7 +111,7 @@ extension Engine {
             older.peerRekeying = nil
         }
         sa.pending = nil
-        sa.handshake = nil
+        dropHandshake(sa)
         sa.keys = nil
         sa.requests.outstanding = nil
         sa.responses.current = nil

@@ -127,7 +127,10 @@ extension Engine {
     }
 
     private func admits(_ sa: IKESA, _ exchange: ExchangeType) -> Bool {
-        (sa.phase == .halfOpen) == (exchange == .ikeAuth)
+        guard sa.phase == .halfOpen else { return exchange != .ikeAuth }
+        if exchange == .ikeAuth { return true }
+        // An initiator may break off in the middle of EAP.
+        return exchange == .informational && sa.handshake?.conversation.startedAt != nil
     }
 
     /// RFC 7296 §2.1: a request that was answered is answered again with the same bytes, and not looked at otherwise. Of
@@ -159,6 +162,7 @@ extension Engine {
         switch exchange {
         case .ikeAuth: receiveAuthRequest(sa, payloads)
         case .createChildSA: receiveCreateChild(sa, payloads)
+        case _ where sa.phase == .halfOpen: receiveHalfOpenInformational(sa, payloads)
         default: receiveInformational(sa, payloads)
         }
     }

@@ -43,6 +43,7 @@ final class Engine {
 
     private var lastID: UInt64 = 0
     private var lastOperation: UInt64 = 0
+    private var lastEAPSession: UInt64 = 0
 
     init(configuration: IKEConfiguration, crypto: any CryptoProvider, spis: SPIAllocator) {
         self.configuration = configuration
@@ -99,6 +100,11 @@ final class Engine {
     func nextID() -> IKESAID {
         lastID += 1
         return IKESAID(rawValue: lastID)
+    }
+
+    func nextEAPSession() -> EAPSessionID {
+        lastEAPSession += 1
+        return EAPSessionID(lastEAPSession)
     }
 
     /// Keeps an identifier from being given to another IKE SA.

@@ -9,18 +9,20 @@ import IPsecTypes
 
 extension Engine {
     func proveInitiator(_ sa: IKESA, _ handshake: Handshake) {
-        guard requestProof(sa, .proveInitiator) else { return fail(sa, .authentication("no octets to sign")) }
+        handshake.conversation.startedAt = now
+        guard sa.connection.localRounds.count == 1 || handshake.conversation.peerHasRounds else {
+            return fail(sa, .authentication("auth_rounds: the peer does not know several rounds of authentication"))
+        }
+        startRound(sa, handshake)
     }
 
-    func initiatorProved(_ sa: IKESA, _ proof: AuthenticationPayload?) {
-        guard let handshake = sa.handshake, let proof else {
-            return fail(sa, .authentication("our key gives no signature that the peer takes"))
-        }
+    /// The first request of IKE_AUTH; without `proof` it asks for EAP.
+    func sendFirstAuthRequest(_ sa: IKESA, _ handshake: Handshake, _ proof: AuthenticationPayload?) {
         guard let configured = sa.connection.children.first else { return fail(sa, .limit("no child")) }
         let child = negotiation(sa, configured)
         handshake.child = child
         var payloads: [Payload] = [.identificationInitiator(sa.connection.localIdentity.payload)]
-        payloads += certificatePayloads(sa.connection)
+        if proof != nil { payloads += certificatePayloads(localRound(sa)) }
         if isOnlyOne(sa) { payloads.append(.notify(.initialContact)) }
         if let request = certificateRequest([sa.connection]) { payloads.append(request) }
         if case .oneOf(let identities) = sa.connection.remoteIdentity, let first = identities.first,
@@ -28,13 +30,14 @@ extension Engine {
         {
             payloads.append(.identificationResponder(first.payload))
         }
-        payloads.append(.authentication(proof))
+        if let proof { payloads.append(.authentication(proof)) }
         if let request = ConfigurationExchange.request(sa.connection) { payloads.append(request) }
         payloads += [
             .securityAssociation(SecurityAssociationPayload(proposals: child.offered)),
             .trafficSelectorsInitiator(TrafficSelectorPayload(selectors: child.localSelectors)),
             .trafficSelectorsResponder(TrafficSelectorPayload(selectors: child.remoteSelectors)),
         ]
+        payloads += openingNotifies(sa, handshake, proof)
         sendRequest(sa, .ikeAuth, payloads, .authentication)
     }
 
@@ -71,32 +74,6 @@ extension Engine {
         }
     }
 
-    func receiveAuthResponse(_ sa: IKESA, _ payloads: [Payload]) {
-        guard payloads.authentication != nil, let identification = payloads.identificationResponder else {
-            if let error = payloads.errorNotify { return fail(sa, .peerRefused(error.type)) }
-            return refuseResponder(sa, .protocolViolation("IKE_AUTH without IDr or AUTH"))
-        }
-        let claim: PeerClaim
-        switch readClaim(identification, payloads) {
-        case .failure(let error): return refuseResponder(sa, .authentication(error.reason))
-        case .success(let read): claim = read
-        }
-        sa.remoteIdentity = claim.identity
-        guard claim.identity != sa.connection.localIdentity else {
-            return refuseResponder(sa, .authentication("the peer claims to be us"))
-        }
-        guard sa.connection.remoteIdentity.allows(claim.identity) else {
-            return refuseResponder(sa, .identity(mismatch(claim.identity, sa.connection.remoteIdentity)))
-        }
-        let response = AuthResponse(claim: claim, payloads: payloads)
-        guard requestVerification(sa, .verifyResponder(response), claim) else {
-            return refuseResponder(
-                sa,
-                .authentication("method \(claim.authentication.method) is not what we configured")
-            )
-        }
-    }
-
     func mismatch(_ claimed: Identity, _ expected: RemoteIdentity) -> IdentityMismatch {
         switch expected {
         case .any, .anyDistinguishedName: IdentityMismatch(claimed: claimed, expected: [])
@@ -104,27 +81,28 @@ extension Engine {
         }
     }
 
-    func responderVerified(_ sa: IKESA, _ response: AuthResponse, _ outcome: PeerVerification) {
-        guard let handshake = sa.handshake else { return }
-        switch outcome {
-        case .refused(let reason): refuseResponder(sa, .authentication(reason))
-        case .accepted(let peer):
-            sa.peer = peer
-            sa.notAfter = end(nil, peer)
-            sa.configuration = ConfigurationExchange.accept(response.payloads.configuration, sa.connection)
-            establish(sa, initialContact: response.payloads.notify(.initialContact) != nil)
-            finishFirstChild(sa, handshake, response.payloads)
-            sa.handshake = nil
-            for child in sa.connection.children.dropFirst() { enqueue(sa, .createChild(child)) }
-        }
+    /// Everything has passed, in both directions: the IKE SA is established.
+    func concludeAuthentication(_ sa: IKESA, _ handshake: Handshake, _ payloads: [Payload]) {
+        guard let first = handshake.conversation.passed.first,
+            handshake.conversation.passed.count == sa.connection.remoteRounds.count,
+            handshake.conversation.localRounds == sa.connection.localRounds.count
+        else { return refuseResponder(sa, .authentication("auth_rounds: the responder ended before all was proved")) }
+        sa.remoteIdentity = first.identity
+        sa.peer = first.verified
+        sa.notAfter = handshake.conversation.passed.compactMap { end(nil, $0.verified) }.min()
+        sa.configuration = ConfigurationExchange.accept(payloads.configuration, sa.connection)
+        establish(sa, initialContact: payloads.notify(.initialContact) != nil)
+        finishFirstChild(sa, handshake, payloads)
+        dropHandshake(sa)
+        for child in sa.connection.children.dropFirst() { enqueue(sa, .createChild(child)) }
     }
 
     /// We refuse a responder that takes itself to be authenticated: it is told in an exchange of its own (§2.21.2).
-    private func refuseResponder(_ sa: IKESA, _ cause: FailureReport.Cause) {
+    func refuseResponder(_ sa: IKESA, _ cause: FailureReport.Cause) {
         statistics.failed += 1
         report(.failed(sa.id, failure(sa, .authentication, weInitiated: true, cause)))
         current[sa.id] = nil
-        sa.handshake = nil
+        dropHandshake(sa)
         sa.phase = .closing
         sa.timers.stopAll()
         sa.timers[.forget] = now + sa.connection.timing.giveUp * 2

@@ -6,7 +6,8 @@ import IPsecTypes
 // the end of that looks the same on the wire: AUTHENTICATION_FAILED, alone.
 
 extension Engine {
-    func receiveAuthRequest(_ sa: IKESA, _ payloads: [Payload]) {
+    /// The first request of IKE_AUTH.
+    func receiveFirstAuthRequest(_ sa: IKESA, _ handshake: Handshake, _ payloads: [Payload]) {
         guard let identification = payloads.identificationInitiator,
             let offered = payloads.securityAssociation?.proposals,
             let remote = payloads.initiatorSelectors, let local = payloads.responderSelectors
@@ -16,7 +17,7 @@ extension Engine {
         }
         let claim: PeerClaim
         switch readClaim(identification, payloads) {
-        case .failure(let error): return refuseInitiator(sa, .authentication(error.reason))
+        case .failure(let error): return refuseInitiator(sa, .authentication(AuthenticationFailure(error.reason)))
         case .success(let read): claim = read
         }
         sa.remoteIdentity = claim.identity
@@ -34,15 +35,20 @@ extension Engine {
             offered: offered,
             remoteSelectors: remote.selectors,
             localSelectors: local.selectors,
-            initialContact: payloads.notify(.initialContact) != nil
+            initialContact: payloads.notify(.initialContact) != nil,
+            hasRounds: payloads.notify(.multipleAuthSupported) != nil,
+            anotherFollows: payloads.notify(.anotherAuthFollows) != nil,
+            allowsEAPOnly: payloads.notify(.eapOnlyAuthentication) != nil
         )
         guard let connection = chooseConnection(sa, request) else {
             return refuseInitiator(sa, nobody(sa, request))
         }
         sa.connection = connection
-        guard requestVerification(sa, .verifyInitiator(request), claim) else {
-            return refuseInitiator(sa, .authentication("method \(claim.authentication.method) is not allowed"))
-        }
+        handshake.conversation.request = request
+        handshake.conversation.peerHasRounds = request.hasRounds
+        handshake.conversation.isEAPOnly = request.allowsEAPOnly && connection.eapOnly && claim.authentication == nil
+        handshake.conversation.announced.note(payloads)
+        beginRound(sa, handshake, claim, follows: request.anotherFollows)
     }
 
     /// The first connection that fits addresses, both identities, method and the suite of IKE_SA_INIT. The suite was chosen
@@ -55,11 +61,14 @@ extension Engine {
     }
 
     private func fits(_ connection: ConnectionConfiguration, _ sa: IKESA, _ request: AuthRequest) -> Bool {
-        guard matches(connection, sa.path), connection.remoteIdentity.allows(request.claim.identity),
+        guard matches(connection, sa.path), connection.remoteRounds[0].mayClaim(request.claim.identity),
             // Nobody else is us: with a shared key, it would be our own messages coming back.
             request.claim.identity != connection.localIdentity,
             request.wantedIdentity.map({ $0 == connection.localIdentity }) ?? true,
-            connection.remoteAuthentication.isPreSharedKey == (request.claim.authentication.method == .sharedKey)
+            connection.remoteAuthentication.fits(request.claim.authentication?.method),
+            // With EAP, AUTH and what it says come later.
+            request.claim.authentication == nil || request.anotherFollows == !connection.furtherRemote.isEmpty,
+            !connection.hasSeveralRounds || request.hasRounds
         else { return false }
         // Whoever knows a group's key must not be able to claim any name.
         if connection.remoteAuthentication.isPreSharedKey {
@@ -79,6 +88,10 @@ extension Engine {
                 )
             )
         }
+        if request.claim.authentication == nil, !configuration.connections.contains(where: \.remoteAuthentication.isEAP)
+        {
+            return .authentication("auth_method: the peer asks for EAP, and no connection is for EAP")
+        }
         if let wanted = request.wantedIdentity,
             !configuration.connections.contains(where: { $0.localIdentity == wanted })
         {
@@ -97,29 +110,31 @@ extension Engine {
         fail(sa, cause)
     }
 
-    func initiatorVerified(_ sa: IKESA, _ request: AuthRequest, _ outcome: PeerVerification) {
-        switch outcome {
-        case .refused(let reason): refuseInitiator(sa, .authentication(reason))
-        case .accepted(let peer):
-            let id = begin(.authorizeInitiator(request, peer), sa)
-            emit(
-                .authorize(
-                    id,
-                    AuthorizationRequest(
-                        purpose: .ikeSA,
-                        ikeSA: sa.id,
-                        connection: sa.connection.name,
-                        identity: request.claim.identity,
-                        verified: peer,
-                        withPreSharedKey: sa.connection.remoteAuthentication.isPreSharedKey,
-                        requestedAttributes: request.requestedAttributes,
-                        remoteSelectors: request.remoteSelectors,
-                        localSelectors: request.localSelectors,
-                        path: sa.path
-                    )
+    /// All rounds have passed: what the initiator may have.
+    func authorize(_ sa: IKESA, _ request: AuthRequest, _ passed: [AuthenticatedRound]) {
+        guard let last = passed.last, passed.count == sa.connection.remoteRounds.count else {
+            return refuseInitiator(sa, .authentication("nothing was proved"))
+        }
+        sa.remoteIdentity = last.identity
+        let id = begin(.authorizeInitiator(request, last.verified), sa)
+        emit(
+            .authorize(
+                id,
+                AuthorizationRequest(
+                    purpose: .ikeSA,
+                    ikeSA: sa.id,
+                    connection: sa.connection.name,
+                    identity: last.identity,
+                    verified: last.verified,
+                    withPreSharedKey: sa.connection.remoteRounds.last?.authentication.isPreSharedKey ?? false,
+                    earlierRounds: Array(passed.dropLast()),
+                    requestedAttributes: request.requestedAttributes,
+                    remoteSelectors: request.remoteSelectors,
+                    localSelectors: request.localSelectors,
+                    path: sa.path
                 )
             )
-        }
+        )
     }
 
     func initiatorAuthorized(
@@ -134,9 +149,7 @@ extension Engine {
         case .deny(let reason, let refusal): outcome = .noChild(nil, refusal.notify, .refused(reason))
         case .allow(let grant): outcome = firstChild(sa, request, grant)
         }
-        guard requestProof(sa, .proveResponder(request, peer, outcome)) else {
-            return refuseInitiator(sa, .authentication("no octets to sign"))
-        }
+        conclude(sa, request, peer, outcome)
     }
 
     /// Addresses, proposal and selectors of the first child. What fails here costs the child, not the IKE SA.
@@ -212,15 +225,25 @@ extension Engine {
         _ outcome: AuthOutcome,
         _ proof: AuthenticationPayload?
     ) {
-        guard let handshake = sa.handshake, let proof else {
+        guard let proof else {
             return refuseInitiator(sa, .authentication("our key gives no signature that the peer takes"))
         }
+        respondFinally(sa, request, peer, outcome, roundPayloads(localRound(sa), proof))
+    }
+
+    /// The last response: the IKE SA is established.
+    func respondFinally(
+        _ sa: IKESA,
+        _ request: AuthRequest,
+        _ peer: VerifiedPeer,
+        _ outcome: AuthOutcome,
+        _ proof: [Payload]
+    ) {
+        guard let handshake = sa.handshake else { return }
         guard isStillConfigured(sa.connection) else {
             return refuseInitiator(sa, .authentication("the connection was changed or removed meanwhile"))
         }
-        var payloads: [Payload] = [.identificationResponder(sa.connection.localIdentity.payload)]
-        payloads += certificatePayloads(sa.connection)
-        payloads.append(.authentication(proof))
+        var payloads = proof
         sa.peer = peer
         switch outcome {
         case .noChild(let grant, let notify, let cause):
@@ -234,7 +257,7 @@ extension Engine {
             payloads += installFirstChild(sa, handshake, request, grant, template, agreement)
         }
         respond(sa, payloads)
-        sa.handshake = nil
+        dropHandshake(sa)
     }
 
     /// Whether a reload, while the peer was being verified, left alone who may use a connection, and by which proof.
@@ -243,13 +266,15 @@ extension Engine {
             connection.name == used.name && connection.localIdentity == used.localIdentity
                 && connection.remoteIdentity == used.remoteIdentity
                 && connection.remoteAuthentication == used.remoteAuthentication
+                && connection.furtherRemote == used.furtherRemote
         }
     }
 
     private func adopt(_ sa: IKESA, _ grant: AuthorizationGrant?, _ peer: VerifiedPeer) {
         sa.grant = grant
         sa.authorizesPeer = true
-        sa.notAfter = end(grant?.notAfter, peer)
+        let rounds = sa.handshake?.conversation.passed.map(\.verified) ?? [peer]
+        sa.notAfter = rounds.compactMap { end(grant?.notAfter, $0) }.min()
         guard let grant else { return }
         sa.configuration = ReceivedConfiguration(
             addresses: grant.addresses,

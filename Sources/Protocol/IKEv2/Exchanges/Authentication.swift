@@ -13,7 +13,7 @@ extension Engine {
         return try? AuthenticationOctets.make(
             message: sa.isInitiator ? handshake.request : handshake.response,
             otherNonce: handshake.remoteNonce,
-            identification: sa.connection.localIdentity.payload.restOfPayload,
+            identification: localRound(sa).identity.payload.restOfPayload,
             prf: suite.prf,
             skP: sa.isInitiator ? keys.skPi : keys.skPr,
             provider: crypto
@@ -35,11 +35,11 @@ extension Engine {
 
     /// Asks the oracle for our AUTH payload; false when there is nothing to ask.
     func requestProof(_ sa: IKESA, _ step: Step) -> Bool {
-        guard let handshake = sa.handshake, let suite = sa.suite, let octets = ownOctets(sa, handshake) else {
-            return false
-        }
+        guard let handshake = sa.handshake, let suite = sa.suite, let octets = ownOctets(sa, handshake),
+            case let authentication = localRound(sa).authentication, !authentication.isEAP
+        else { return false }
         let id = begin(step, sa)
-        switch sa.connection.localAuthentication {
+        switch authentication {
         case .certificate(_, let key):
             emit(
                 .sign(
@@ -49,27 +49,32 @@ extension Engine {
                         key: key,
                         octets: octets,
                         peerHashes: handshake.peerHashes,
-                        policy: sa.connection.signatures
+                        policy: sa.connection.signatures,
+                        announced: sa.connection.announcesMethods
+                            ? handshake.conversation.announced.signatures(for: sa.connection.localAuthorityHashes)
+                            : nil
                     )
                 )
             )
         case .preSharedKey(let key):
             emit(.provePreSharedKey(id, PreSharedKeyRequest(ikeSA: sa.id, key: key, prf: suite.prf, octets: octets)))
+        case .eap: return false
         }
         return true
     }
 
     /// Asks verifier or oracle whether the peer is who it says; false when method or octets do not allow to ask.
     func requestVerification(_ sa: IKESA, _ step: Step, _ claim: PeerClaim) -> Bool {
-        guard let handshake = sa.handshake, let suite = sa.suite,
-            let octets = peerOctets(sa, handshake, claim.identification),
-            sa.connection.remoteAuthentication.isPreSharedKey == (claim.authentication.method == .sharedKey)
+        guard let handshake = sa.handshake, let suite = sa.suite, let authentication = claim.authentication,
+            let octets = peerOctets(sa, handshake, claim.identification), let round = remoteRound(sa),
+            round.authentication.fits(authentication.method)
         else { return false }
         let id = begin(step, sa)
-        switch sa.connection.remoteAuthentication {
+        switch round.authentication {
+        case .eap: return false
         case .preSharedKey(let key):
             let request = PreSharedKeyRequest(ikeSA: sa.id, key: key, prf: suite.prf, octets: octets)
-            emit(.verifyPreSharedKey(id, request, claimed: claim.authentication.data))
+            emit(.verifyPreSharedKey(id, request, claimed: authentication.data))
         case .certificate:
             emit(
                 .verifyPeer(
@@ -79,12 +84,13 @@ extension Engine {
                         connection: sa.connection.name,
                         weAreInitiator: sa.isInitiator,
                         identity: claim.identity,
-                        expected: sa.connection.remoteIdentity,
+                        expected: round.identity,
                         certificates: claim.certificates,
-                        method: claim.authentication.method,
-                        authentication: claim.authentication.data,
+                        method: authentication.method,
+                        authentication: authentication.data,
                         octets: octets,
-                        policy: sa.connection.signatures
+                        policy: sa.connection.signatures,
+                        round: handshake.conversation.passed.count
                     )
                 )
             )
@@ -93,8 +99,8 @@ extension Engine {
     }
 
     /// CERT payloads of our chain, leaf first.
-    func certificatePayloads(_ connection: ConnectionConfiguration) -> [Payload] {
-        guard case .certificate(let chain, _) = connection.localAuthentication else { return [] }
+    func certificatePayloads(_ round: LocalRound) -> [Payload] {
+        guard case .certificate(let chain, _) = round.authentication else { return [] }
         return chain.prefix(configuration.limits.certificates).map {
             .certificate(CertificatePayload(encoding: .x509Signature, data: $0))
         }
@@ -102,9 +108,6 @@ extension Engine {
 
     /// Reads what the peer says of itself; the text names what is wrong with it.
     func readClaim(_ identification: IdentificationPayload, _ payloads: [Payload]) -> Result<PeerClaim, ClaimError> {
-        guard let authentication = payloads.authentication else {
-            return .failure(ClaimError(reason: "no AUTH payload: EAP is not supported"))
-        }
         let identity: Identity
         do { identity = try Identity(identification) } catch {
             return .failure(ClaimError(reason: "id_malformed: \(error)"))
@@ -120,7 +123,7 @@ extension Engine {
             PeerClaim(
                 identification: identification,
                 identity: identity,
-                authentication: authentication,
+                authentication: payloads.authentication,
                 certificates: certificates.map(\.data)
             )
         )
@@ -137,8 +140,20 @@ extension Engine {
 struct PeerClaim {
     var identification: IdentificationPayload
     var identity: Identity
-    var authentication: AuthenticationPayload
+    /// How it proves it; nil when EAP is to do so (RFC 7296 §2.16).
+    var authentication: AuthenticationPayload?
     var certificates: [[UInt8]]
+}
+
+extension RemoteAuthentication {
+    /// Whether an AUTH payload of this method, or none for EAP, is how the peer must prove itself.
+    func fits(_ method: AuthenticationMethod?) -> Bool {
+        switch self {
+        case .preSharedKey: method == .sharedKey
+        case .certificate: method != nil && method != .sharedKey
+        case .eap: method == nil
+        }
+    }
 }
 
 /// A claim that cannot even be looked at. The peer sees AUTHENTICATION_FAILED as for every other cause.
@@ -157,6 +172,11 @@ struct AuthRequest {
     /// Our side.
     var localSelectors: [TrafficSelector]
     var initialContact: Bool
+    /// Whether the initiator knows rounds (RFC 4739), and whether another one of its own follows this one.
+    var hasRounds = false
+    var anotherFollows = false
+    /// Whether the responder may prove itself by EAP alone (RFC 5998).
+    var allowsEAPOnly = false
 }
 
 /// What an authorized initiator gets besides the IKE SA.

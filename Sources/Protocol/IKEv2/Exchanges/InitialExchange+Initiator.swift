@@ -164,6 +164,8 @@ extension Engine {
     }
 
     func noteCapabilities(_ sa: IKESA, _ handshake: Handshake, _ payloads: [Payload]) {
+        handshake.conversation.peerHasRounds = payloads.notify(.multipleAuthSupported) != nil
+        if sa.isInitiator { handshake.conversation.announced.note(payloads) }
         sa.supportsFragments = sa.connection.fragmentation && payloads.notify(.fragmentationSupported) != nil
         if case .signatureHashAlgorithms(let numbers)? = payloads.notify(.signatureHashAlgorithms)?.decoded {
             handshake.peerHashes = SignatureHash.recognised(in: numbers)

@@ -228,6 +228,7 @@ extension Engine {
             payloads.append(request)
         }
         payloads += capabilityPayloads(sa.connection)
+        payloads += initialNotifies(sa, payloads)
         let header = IKEHeader(
             initiatorSPI: sa.remoteSPI,
             responderSPI: sa.localSPI,

@@ -32,6 +32,9 @@ final class Handshake {
     /// The selected proposal, to be repeated in the response (responder).
     var selectedProposal: Proposal?
 
+    /// Where the conversation of IKE_AUTH stands.
+    var conversation = AuthConversation()
+
     init(localNonce: [UInt8], method: KeyExchangeMethod) {
         self.localNonce = localNonce
         self.method = method

@@ -21,11 +21,19 @@ enum Step {
     /// Initiator: the responder's AUTH.
     case verifyResponder(AuthResponse)
     /// Responder: the initiator's AUTH.
-    case verifyInitiator(AuthRequest)
+    case verifyInitiator
     /// Responder: what the initiator gets.
     case authorizeInitiator(AuthRequest, VerifiedPeer)
     /// Responder: our AUTH, then the response goes out.
     case proveResponder(AuthRequest, VerifiedPeer, AuthOutcome)
+    /// Responder: our AUTH, then the response goes out and the initiator's next round begins.
+    case proveBetweenRounds
+    /// Responder: our AUTH, then the EAP server begins.
+    case proveBeforeEAP
+    /// Responder: the EAP server's next packet.
+    case eapServer
+    /// Initiator: our answer to the EAP server.
+    case eapPeer
     /// CREATE_CHILD_SA, our request.
     case generateChild(ChildNegotiation)
     case shareChild(ChildNegotiation, ChildAgreement)
