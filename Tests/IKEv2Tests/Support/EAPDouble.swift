@@ -95,7 +95,7 @@ struct EAPDouble {
         return .response(EAPPayload(code: 2, identifier: packet.identifier, content: content).packet)
     }
 
-    private static func key(_ password: String, _ identifier: UInt8) -> SecretBytes {
+    static func key(_ password: String, _ identifier: UInt8) -> SecretBytes {
         let bytes = Array(password.utf8)
         return SecretBytes((0..<64).map { UInt8($0) ^ identifier ^ (bytes.isEmpty ? 0 : bytes[$0 % bytes.count]) })
     }

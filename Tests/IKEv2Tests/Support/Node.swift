@@ -56,6 +56,9 @@ final class Node {
     var answersActivity = true
     var authorizations: [AuthorizationRequest] = []
     var eap = EAPDouble()
+    var signRequests: [SignRequest] = []
+    /// When every certificate ends.
+    var certificateEnd: WallTime?
     var authorizer: (AuthorizationRequest) -> AuthorizationDecision = { request in
         .allow(
             AuthorizationGrant(
@@ -193,6 +196,7 @@ final class Node {
 
     /// The oracle: a simulated key has the name of its identity.
     private func sign(_ id: OperationID, _ request: SignRequest) -> IKEEvent {
+        signRequests.append(request)
         let key = SimulatedCryptoProvider.signingKey(identity: Array(request.key.name.utf8))
         let signed = try? crypto.sign(request.octets, key: key, peerHashes: request.peerHashes, policy: request.policy)
         return .signed(
@@ -217,6 +221,8 @@ final class Node {
                 policy: request.policy
             )) != nil
         else { return .refused(reason: "the signature is wrong") }
-        return .accepted(VerifiedPeer(leaf: leaf, attributes: ["subject": request.identity.description]))
+        return .accepted(
+            VerifiedPeer(leaf: leaf, notAfter: certificateEnd, attributes: ["subject": request.identity.description])
+        )
     }
 }
