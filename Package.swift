@@ -77,7 +77,7 @@ var targets: [Target] = [
             "CLinux", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", crypto, logging,
         ]),
     // Floor 8
-    room("Simulation", "Product", control + ["ESP"]),
+    room("Simulation", "Product", control + ["ESP", "CLibcrypto"]),
     room(
         "Gateway", "Product",
         control + [

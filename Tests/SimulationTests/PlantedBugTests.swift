@@ -27,6 +27,7 @@ struct PlantedBugTests {
         Planted(sabotage: .sendsEarly, inGateway: true, kind: .rekeying, seen: [.unknownSPI]),
         Planted(sabotage: .keepsChildren, inGateway: true, kind: .clean, seen: [.leftover]),
         Planted(sabotage: .trustsEveryone, inGateway: true, kind: .strangers, seen: [.authentication]),
+        Planted(sabotage: .keepsLeases, inGateway: true, kind: .clean, seen: [.leftover]),
         Planted(sabotage: .ignoresDeadlines, inGateway: false, kind: .lossy, seen: [.notRecovered, .leftover]),
     ]
 

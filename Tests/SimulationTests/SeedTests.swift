@@ -11,8 +11,9 @@ struct SeedTests {
         switch kind {
         case .longRun: max(1, seedsPerKind / 10)
         case .rekeying: max(1, seedsPerKind / 2)
+        case .flood: max(1, seedsPerKind / 6)
         case .clean, .lossy, .reordering, .nat, .handover, .crash, .smallMTU, .hostile, .slowDriver, .partition,
-            .strangers:
+            .strangers, .moving, .persisted, .clocks, .adversary:
             seedsPerKind
         }
     }

@@ -24,6 +24,12 @@ public struct Finding: Hashable, Sendable, CustomStringConvertible {
         case privateKey
         /// Not back within the bound after the faults stopped.
         case notRecovered
+        /// An end is established without a run of the peer, or the ends disagree about it.
+        case agreement
+        /// A host took its own message for its peer's.
+        case reflection
+        /// More state than the limits allow.
+        case unbounded
         /// A peer without credentials got in.
         case authentication
         /// A deadline was missed, or timers never rest.

@@ -14,6 +14,9 @@ final class KeyUseLedger: Sendable {
         var reused: [String] = []
         var sealed = 0
         var failedOpens = 0
+        /// The host that seals with a key.
+        var sealers: [UInt64: Int] = [:]
+        var reflected: [String] = []
     }
 
     private let state = Mutex(State())
@@ -25,6 +28,24 @@ final class KeyUseLedger: Sendable {
             if !state.used.insert(Use(key: key, iv: iv)).inserted {
                 state.reused.append("\(what) with IV \(paddedHex(iv, digits: 16))")
             }
+        }
+    }
+
+    /// Notes that `host` seals SK payloads with `key`.
+    func seals(key: UInt64, host: Int) { state.withLock { $0.sealers[key] = host } }
+
+    /// Notes that `host` opened an SK payload: somebody else sealed it.
+    func opened(key: UInt64, host: Int) {
+        state.withLock { state in
+            if state.sealers[key] == host { state.reflected.append("host \(host) opens what it sealed") }
+        }
+    }
+
+    /// What was opened by the host that had sealed it, since the last call.
+    func takeReflections() -> [String] {
+        state.withLock { state in
+            defer { state.reflected.removeAll() }
+            return state.reflected
         }
     }
 
@@ -46,8 +67,28 @@ final class KeyUseLedger: Sendable {
 final class RecordingCryptoProvider: CryptoProvider {
     private let base: SimulatedCryptoProvider
     private let ledger: KeyUseLedger
+    private let host: Int
+    private let remembered: Mutex<[[UInt8]: Sealed]?> = Mutex(nil)
 
-    init(seed: UInt64, ledger: KeyUseLedger) {
+    /// What an SK payload was made of.
+    struct Sealed: Sendable {
+        var plaintext: [UInt8]
+        var iv: [UInt8]
+        var keys: SKKeys
+    }
+
+    private static let tagLength = 16
+
+    /// Remembers from now on what is sealed, for ``takeLastSealed(ending:)``.
+    func rememberSealed() { remembered.withLock { $0 = [:] } }
+
+    /// What the SK payload at the end of a message was made of; nil when nothing is remembered, or it was not sealed here.
+    func takeLastSealed(ending message: [UInt8]) -> Sealed? {
+        remembered.withLock { $0?.removeValue(forKey: Array(message.suffix(Self.tagLength))) }
+    }
+
+    init(seed: UInt64, host: Int, ledger: KeyUseLedger) {
+        self.host = host
         base = SimulatedCryptoProvider(seed: seed)
         self.ledger = ledger
     }
@@ -65,12 +106,19 @@ final class RecordingCryptoProvider: CryptoProvider {
         let key = Digest.of(keys.encryptionKey, keys.salt)
         let number = iv.count == 8 ? iv.reduce(0) { $0 << 8 | UInt64($1) } : Digest.of(iv)
         ledger.seal(key: key, iv: number, what: "SK payload")
-        return try base.seal(plaintext, associatedData: associatedData, iv: iv, keys: keys)
+        ledger.seals(key: key, host: host)
+        let body = try base.seal(plaintext, associatedData: associatedData, iv: iv, keys: keys)
+        remembered.withLock {
+            $0?[Array(body.suffix(Self.tagLength))] = Sealed(plaintext: plaintext, iv: iv, keys: keys)
+        }
+        return body
     }
 
     func open(message: [UInt8], bodyOffset: Int, keys: SKKeys) throws(CryptoFailure) -> [UInt8] {
         do throws(CryptoFailure) {
-            return try base.open(message: message, bodyOffset: bodyOffset, keys: keys)
+            let plain = try base.open(message: message, bodyOffset: bodyOffset, keys: keys)
+            ledger.opened(key: Digest.of(keys.encryptionKey, keys.salt), host: host)
+            return plain
         } catch {
             ledger.failedOpen()
             throw error

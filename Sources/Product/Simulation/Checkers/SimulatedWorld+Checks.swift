@@ -25,8 +25,20 @@ extension SimulatedWorld {
         }
     }
 
+    /// What strangers make a host hold stays within its limits.
+    func checkBounds() {
+        guard adversary.settings.flood > 0 else { return }
+        for host in hosts where host.endpoint.halfOpenCount > host.description.configuration.limits.halfOpenLimit {
+            find(.unbounded, "\(host.name) has \(host.endpoint.halfOpenCount) half-open IKE SAs")
+        }
+    }
+
     /// An IKE SA was established: with somebody who has the credentials.
     func checkAuthenticated(_ host: SimulatedHost, _ status: IKESAStatus) {
+        let identities = hosts.map(\.description.identity)
+        if let problem = runs.established(host.index, status, identities: identities) {
+            find(.agreement, "\(host.name) is established with SPI \(status.initiatorSPI): \(problem)")
+        }
         for index in strangers {
             let stranger = hosts[index]
             guard host !== stranger, status.remoteIdentity == stranger.description.identity else { continue }
@@ -108,6 +120,8 @@ extension SimulatedWorld {
         let forgotten = host.dataplane.entries.keys.filter { !known.contains($0) }.sorted()
         if !forgotten.isEmpty { add("SAs \(forgotten) in the data plane") }
         if host.vault.count != 0 { found.append(keysLeft(host)) }
+        let orphans = host.leases.keys.filter { id in !statuses.contains { $0.id == id } }
+        if !orphans.isEmpty { add("\(orphans.count) addresses that no IKE SA holds") }
         return found
     }
 

@@ -38,6 +38,12 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
     public var packetsDelivered = 0
     /// Things sealed, each with its own (key, IV).
     public var sealed = 0
+    /// Changes of a host's address.
+    public var moves = 0
+    /// Machines that slept.
+    public var suspensions = 0
+    /// Packets that an adversary sent.
+    public var hostilePackets = 0
     /// Virtual seconds.
     public var virtualSeconds = 0
 
@@ -80,6 +86,9 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
         sum.packetsSent += right.packetsSent
         sum.packetsDelivered += right.packetsDelivered
         sum.sealed += right.sealed
+        sum.moves += right.moves
+        sum.suspensions += right.suspensions
+        sum.hostilePackets += right.hostilePackets
         sum.virtualSeconds += right.virtualSeconds
         return sum
     }
@@ -91,6 +100,6 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
             + "\(ikeRekeyings) rekeyed \(deadPeers) dead, \(children) Child SAs \(childRekeyings) rekeyed, "
             + "\(collisions) collisions, \(handovers) hand-overs, \(pathChanges) path changes, "
             + "\(cookieDemands) cookie demands, \(keepalives) keepalives, ESP \(packetsDelivered) of \(packetsSent), "
-            + "\(sealed) IVs"
+            + "\(sealed) IVs, \(moves) moves, \(suspensions) suspensions, \(hostilePackets) hostile packets"
     }
 }

@@ -40,6 +40,10 @@ public final class SimulatedWorld {
     let ledger = KeyUseLedger()
     var wire = WireChecker()
     var traffic = TrafficLedger()
+    var runs = RunLedger()
+    var adversary: Adversary
+    /// Sees every packet as its host sends it.
+    var tap: ((SimulatedPacket, SimulatedHost) -> Void)?
     private var queue = EventQueue<Event>()
     private var digestSoFar = Digest()
     /// Whether actions of drivers may fail at the moment.
@@ -57,6 +61,7 @@ public final class SimulatedWorld {
         self.seed = seed
         self.isTracing = isTracing
         random = SplitMix64(seed: seed)
+        adversary = Adversary(seed: seed ^ 0xAD7E_125A)
         network = SimulatedNetwork(conditions: conditions)
     }
 
@@ -107,6 +112,8 @@ public final class SimulatedWorld {
         case .script(let body): body(self)
         }
         for reuse in ledger.takeReuses() { find(.ivReuse, reuse) }
+        for reflection in ledger.takeReflections() { find(.reflection, reflection) }
+        checkBounds()
     }
 
     // MARK: Packets
@@ -114,8 +121,10 @@ public final class SimulatedWorld {
     func transmit(_ packet: SimulatedPacket, from host: SimulatedHost) {
         digestSoFar.add(UInt64(bitPattern: now.nanoseconds))
         digestSoFar.add(packet.payload)
+        tap?(packet, host)
         for arrival in network.send(packet, from: host.index, now: now, using: &random) {
             schedule(.arrive(arrival.packet), at: arrival.at)
+            for (pause, made) in adversary.watch(arrival.packet) { schedule(.arrive(made), at: now + pause) }
         }
         guard isTracing, let message = packet.ikeMessage, let header = try? IKEHeader.parse(message.span) else {
             return
@@ -131,6 +140,14 @@ public final class SimulatedWorld {
     func sendTraffic(_ host: SimulatedHost, to destination: IPAddress) -> UInt64? {
         guard host.isUp, let number = traffic.send(host, to: destination) else { return nil }
         return host.sendInner(number, to: destination) ? number : nil
+    }
+
+    /// Sends IKE_SA_INIT requests of nobody as long as the adversary's settings say so.
+    func flood() {
+        let perSecond = adversary.settings.flood
+        guard perSecond > 0 else { return }
+        if let packet = adversary.floodRequest() { schedule(.arrive(packet), at: now) }
+        script(after: .nanoseconds(1_000_000_000 / Int64(perSecond))) { $0.flood() }
     }
 
     // MARK: Findings

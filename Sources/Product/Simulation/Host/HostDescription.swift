@@ -24,6 +24,10 @@ struct HostDescription {
     var failsKeyExchange = false
     var sabotage: Sabotage?
     var clockSkewSeconds: Int64 = 0
+    /// What it grants access to.
+    var networks: IPPrefix = SimulatedWorld.servers
+    /// How long its grants last, by its civil clock.
+    var leaseSeconds: Int64?
 }
 
 /// A bug planted in a host, to show that the checkers see it.
@@ -48,4 +52,6 @@ public enum Sabotage: String, Sendable, CaseIterable {
     case trustsEveryone
     /// The host forgets to look at its deadlines.
     case ignoresDeadlines
+    /// Addresses are never given back.
+    case keepsLeases
 }

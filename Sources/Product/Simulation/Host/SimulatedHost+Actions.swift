@@ -7,7 +7,7 @@ import IPsecTypes
 extension SimulatedHost {
     func carryOut(_ action: IKEAction) {
         switch action {
-        case .send(let bytes, let path): sendIKE(bytes, path)
+        case .send(let bytes, let path): for bytes in impaired(bytes) { sendIKE(bytes, path) }
         case .sendKeepalive(let path):
             world.mark(self, .keepalive)
             send([0xFF], .udp, path.local, path.remote)
@@ -29,7 +29,7 @@ extension SimulatedHost {
     }
 
     private func sendIKE(_ bytes: [UInt8], _ path: Path) {
-        if let problem = world.wire.sent(bytes) { world.find(.messageID, "\(name): \(problem)") }
+        if sender == nil, let problem = world.wire.sent(bytes) { world.find(.messageID, "\(name): \(problem)") }
         world.statistics.messages += 1
         if let header = try? IKEHeader.parse(bytes.span) {
             world.mark(
@@ -40,6 +40,10 @@ extension SimulatedHost {
                     messageID: header.messageID
                 )
             )
+            if header.nextPayload == .encrypted || header.nextPayload == .encryptedFragment {
+                let asInitiator = header.flags.contains(.initiator)
+                world.runs.spoke(index, header.initiatorSPI, header.responderSPI, asInitiator: asInitiator)
+            }
         }
         let marker: [UInt8] = path.transport == .udp4500 ? [0, 0, 0, 0] : []
         send(marker + bytes, .udp, path.local, path.remote)

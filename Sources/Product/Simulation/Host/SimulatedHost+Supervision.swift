@@ -7,16 +7,19 @@ extension SimulatedHost {
     func receive(_ report: IKEReport) {
         world.note("\(name): \(report.summary)")
         world.statistics.count(report)
+        if keepsReports { reports.append(report) }
         if let event = report.timelineEvent { world.mark(self, event) }
         switch report {
         case .established(let status):
             if status.id == current { backoff = Self.firstBackoff }
             world.checkAuthenticated(self, status)
         case .failed(let id, _):
+            if let id { leases[id] = nil }
             guard let id, id == current else { return }
             current = nil
             reconnectLater()
         case .closed(let status, _):
+            if description.sabotage != .keepsLeases { leases[status.id] = nil }
             guard status.id == current else { return }
             current = nil
             reconnectLater()
@@ -36,7 +39,9 @@ extension SimulatedHost {
 
     /// Makes the connection that the host keeps up.
     func connect() {
-        guard isUp, wantsUp, current == nil, let connection = description.connection, let peer = description.peer else {
+        guard isUp, !isSuspended, wantsUp, current == nil, let connection = description.connection,
+            let peer = description.peer
+        else {
             return
         }
         let path = Path(
@@ -62,7 +67,7 @@ extension SimulatedHost {
     }
 
     private func restore(_ child: String) {
-        if isFrozen { return restoreLater(child) }
+        if isFrozen || isSuspended { return restoreLater(child) }
         guard isUp, wantsUp, let current, let status = endpoint.status(current),
             status.phase == .established,
             !status.children.contains(where: { $0.name == child && ($0.phase == .installed || $0.phase == .rekeying) }),
@@ -77,7 +82,7 @@ extension SimulatedHost {
     ///
     /// - Parameter takeover: whether the new owner is an endpoint that knew nothing.
     func handOver(gap: Duration, takeover: Bool) {
-        guard isUp, !isFrozen else { return }
+        guard isUp, !isFrozen, !isSuspended else { return }
         let ids = endpoint.statuses().map(\.id)
         guard let chosen = ids.isEmpty ? nil : random.pick(ids) else { return }
         let moved = takeover ? ids : [chosen]

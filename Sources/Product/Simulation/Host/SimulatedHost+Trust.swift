@@ -30,7 +30,7 @@ extension SimulatedHost {
     private func sign(_ id: OperationID, _ request: SignRequest) {
         let key = SimulatedCryptoProvider.signingKey(identity: Array(description.secret.utf8))
         let signature = try? crypto.sign(
-            request.octets,
+            octetsOnTheWire(request.octets),
             key: key,
             peerHashes: request.peerHashes,
             policy: request.policy
@@ -43,7 +43,7 @@ extension SimulatedHost {
     private func sharedKeyProof(_ request: PreSharedKeyRequest) -> [UInt8]? {
         // One secret for both directions; a host with another one proves and verifies with that.
         let secret = SecretBytes(Array(description.secret.utf8))
-        return try? crypto.sharedKeyAuthentication(request.prf, secret: secret, octets: request.octets)
+        return try? crypto.sharedKeyAuthentication(request.prf, secret: secret, octets: octetsOnTheWire(request.octets))
     }
 
     private func verify(_ request: PeerVerificationRequest) -> PeerVerification {
@@ -80,11 +80,13 @@ extension SimulatedHost {
     private func authorize(_ request: AuthorizationRequest) -> AuthorizationDecision {
         guard !fails() else { return .deny(reason: "planted", .noAdditionalSAs) }
         let address = lease(request.identity)
+        if request.purpose == .ikeSA { leases[request.ikeSA] = address }
         let grant = AuthorizationGrant(
             owner: ChildSAOwner(session: "session-\(request.identity)"),
             addresses: request.requestedAttributes == nil ? [] : [address],
-            localSelectors: [TrafficSelector(addresses: SimulatedWorld.servers.range)],
-            remoteSelectors: [TrafficSelector(addresses: IPRange(address))]
+            localSelectors: [TrafficSelector(addresses: description.networks.range)],
+            remoteSelectors: [TrafficSelector(addresses: IPRange(address))],
+            notAfter: description.leaseSeconds.map { wallClock.advanced(bySeconds: $0) }
         )
         return .allow(grant)
     }

@@ -24,6 +24,12 @@ public final class SimulatedHost {
     var lastEpoch: UInt16 = 0
     /// Between two owners: what arrives for it is lost.
     var isFrozen = false
+    /// The machine sleeps.
+    var isSuspended = false
+    /// Answers to actions that came meanwhile.
+    var lateAnswers: [IKEEvent] = []
+    /// Addresses that policy gave out, by the IKE SA that holds them.
+    var leases: [IKESAID: IPAddress] = [:]
     /// Child SAs that a rekeying replaced, and those that went for a reason that excuses lost packets.
     var rekeyed: Set<SPI> = []
     var excused: Set<SPI> = []
@@ -33,6 +39,11 @@ public final class SimulatedHost {
     /// Requests seen, for the sabotage of ``Sabotage/retransmissionIsNew``.
     var seenRequests: [UInt64: IKESASnapshot] = [:]
     var pool: [Identity: UInt32] = [:]
+    /// What makes bad messages of good ones; nil for a sound host.
+    var sender: ImpairedSender?
+    var keepsReports = false
+    /// Everything that was reported, while it is kept.
+    var reports: [IKEReport] = []
     private var actions: [IKEAction] = []
     private var inbox: [Input] = []
     private var isBusy = false
@@ -57,7 +68,7 @@ public final class SimulatedHost {
         self.world = world
         var random = random
         let seed = random.next()
-        crypto = RecordingCryptoProvider(seed: seed, ledger: world.ledger)
+        crypto = RecordingCryptoProvider(seed: seed, host: index, ledger: world.ledger)
         endpoint = Self.makeEndpoint(index, description, crypto, &random)
         self.random = random
     }
@@ -121,7 +132,7 @@ public final class SimulatedHost {
     /// Carries out a command; returns the IKE SA it is about.
     @discardableResult
     func perform(_ command: IKECommand) -> IKESAID? {
-        guard isUp else { return nil }
+        guard isUp, !isSuspended else { return nil }
         precondition(!isBusy, "commands come from outside")
         isBusy = true
         let id = endpoint.perform(
@@ -155,6 +166,7 @@ public final class SimulatedHost {
     }
 
     func wake() {
+        guard !isSuspended else { return }
         // An earlier deadline came in between: this call was for nothing.
         guard armedAt == world.now else { return }
         armedAt = nil
@@ -179,6 +191,9 @@ public final class SimulatedHost {
         world.note("\(name): crash")
         isUp = false
         isFrozen = false
+        isSuspended = false
+        lateAnswers = []
+        leases.removeAll()
         incarnation += 1
         current = nil
         armedAt = nil
@@ -196,8 +211,9 @@ public final class SimulatedHost {
         world.note("\(name): restart")
         isUp = true
         lastEpoch = 0
+        description.configuration.ivEpoch = 0
         backoff = Self.firstBackoff
-        crypto = RecordingCryptoProvider(seed: random.next(), ledger: world.ledger)
+        crypto = RecordingCryptoProvider(seed: random.next(), host: index, ledger: world.ledger)
         replaceEndpoint()
         if wantsUp { connect() }
     }
@@ -211,13 +227,14 @@ public final class SimulatedHost {
     /// Takes an answer, unless it was for an earlier life.
     func receiveAnswer(_ event: IKEEvent, incarnation: Int) {
         guard incarnation == self.incarnation else { return }
+        guard !isSuspended else { return lateAnswers.append(event) }
         take(.event(event))
     }
 
     // MARK: Packets
 
     func receive(_ packet: SimulatedPacket) {
-        guard isUp else { return }
+        guard isUp, !isSuspended else { return }
         if let message = packet.ikeMessage {
             guard !isFrozen else { return }
             if !packet.isTampered { world.wire.received(message) }
@@ -242,7 +259,7 @@ public final class SimulatedHost {
 
     /// Sends an inner packet; false when no SA takes it.
     func sendInner(_ number: UInt64, to destination: IPAddress) -> Bool {
-        guard isUp, let entry = dataplane.outbound(to: destination), case .v4(let target) = destination,
+        guard isUp, !isSuspended, let entry = dataplane.outbound(to: destination), case .v4(let target) = destination,
             let selector = entry.parameters.localSelectors.first, case .v4(let source) = selector.addresses.first,
             let iv = entry.iv.next()
         else { return false }

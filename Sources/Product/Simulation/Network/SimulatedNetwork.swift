@@ -7,23 +7,58 @@ struct SimulatedNetwork {
         var packet: SimulatedPacket
     }
 
+    /// What has an address on the outside.
+    private enum Place {
+        case host(Int)
+        case box(Int)
+    }
+
     var conditions: LinkConditions
-    /// NATs by the host behind them.
-    private(set) var nats: [Int: NATBox] = [:]
-    private var hosts: [IPAddress: Int] = [:]
+    private(set) var boxes: [NATBox] = []
+    /// The NAT that a host is behind.
+    private var boxOfHost: [Int: Int] = [:]
+    private var places: [IPAddress: Place] = [:]
+    /// Hosts behind each NAT; two NATs may have the same addresses inside.
+    private var insiders: [Int: [IPAddress: Int]] = [:]
+    private var addresses: [Int: IPAddress] = [:]
     /// Packets a script takes out of the network.
     var filter: ((SimulatedPacket) -> Bool)?
 
     init(conditions: LinkConditions) { self.conditions = conditions }
 
+    /// Gives a host its address. NATs with the same outside are one.
     mutating func attach(_ host: Int, address: IPAddress, nat: NATBox?) {
-        hosts[address] = host
-        guard let nat else { return }
-        nats[host] = nat
-        hosts[nat.outside] = host
+        addresses[host] = address
+        guard let nat else {
+            places[address] = .host(host)
+            return
+        }
+        var index = boxes.firstIndex { $0.outside == nat.outside }
+        if index == nil {
+            boxes.append(nat)
+            boxes[boxes.count - 1].forward(to: address)
+            index = boxes.count - 1
+        }
+        guard let index else { return }
+        boxOfHost[host] = index
+        places[nat.outside] = .box(index)
+        insiders[index, default: [:]][address] = host
     }
 
-    mutating func rebind(_ host: Int) { nats[host]?.rebind() }
+    /// Takes a host's address away: what it sends with it, and what is sent to it, is lost.
+    mutating func detach(_ host: Int) {
+        guard let address = addresses.removeValue(forKey: host) else { return }
+        if let box = boxOfHost.removeValue(forKey: host) {
+            insiders[box]?[address] = nil
+        } else {
+            places[address] = nil
+        }
+    }
+
+    /// Restarts the NAT in front of a host.
+    mutating func reboot(_ host: Int) {
+        if let box = boxOfHost[host] { boxes[box].reboot() }
+    }
 
     /// Sends a packet of `host` on its way: none, one or several arrivals.
     mutating func send(
@@ -32,9 +67,10 @@ struct SimulatedNetwork {
         now: Instant,
         using random: inout SplitMix64
     ) -> [Arrival] {
+        guard packet.source.address == addresses[host] else { return [] }
         var packet = packet
-        if nats[host] != nil {
-            guard let translated = nats[host]?.outward(packet, now: now) else { return [] }
+        if let box = boxOfHost[host] {
+            guard let translated = boxes[box].outward(packet, now: now) else { return [] }
             packet = translated
         }
         if let filter, filter(packet) { return [] }
@@ -60,11 +96,14 @@ struct SimulatedNetwork {
 
     /// The host that a packet reaches, after its NAT; nil when there is none.
     mutating func arrive(_ packet: SimulatedPacket, now: Instant) -> (host: Int, packet: SimulatedPacket)? {
-        guard let host = hosts[packet.destination.address] else { return nil }
-        guard let nat = nats[host] else { return (host, packet) }
-        guard packet.destination.address == nat.outside, let inside = nats[host]?.inward(packet, now: now) else {
-            return nil
+        switch places[packet.destination.address] {
+        case nil: return nil
+        case .host(let host)?: return (host, packet)
+        case .box(let box)?:
+            guard let inside = boxes[box].inward(packet, now: now),
+                let host = insiders[box]?[inside.destination.address]
+            else { return nil }
+            return (host, inside)
         }
-        return (host, inside)
     }
 }

@@ -12,7 +12,7 @@ extension Scenario {
     func agentName(_ number: Int) -> String { "agent\(number).example" }
 
     private func agentAddress(_ number: Int) -> IPAddress {
-        if natMapping != nil { return .v4(0xC0A8_0100 + UInt32(number) + 1) }
+        if nat != nil { return .v4(0xC0A8_0100 + UInt32(number) + 1) }
         return usesIPv6 ? .v6(0x2001_0DB8_0000_0002, UInt64(number) + 1) : .v4(0xC000_0200 + UInt32(number) + 10)
     }
 
@@ -25,7 +25,9 @@ extension Scenario {
         return HostDescription(
             name: "gateway",
             identity: .fqdn(Self.gatewayName),
-            address: gatewayAddress,
+            address: gatewayNAT ? .v4(0x0A00_0002) : gatewayAddress,
+            nat: gatewayNAT
+                ? NATBox(outside: gatewayAddress, behaviour: NATBehaviour(), seed: seed, forwards: [500, 4500]) : nil,
             configuration: configuration([connection]),
             secret: credentials == .certificate ? Self.gatewayName : Self.preSharedKey,
             answerLatency: answerLatency,
@@ -42,12 +44,11 @@ extension Scenario {
         )
         if virtualAddresses { connection.requestedAddresses = [.v4] }
         if refusesFirstMethod { connection.ikeProposals = [proposal([.ecp384, .x25519])] }
-        let nat = natMapping.map {
+        let nat = nat.map {
             NATBox(
-                outside: .v4(0xCB00_7100 + UInt32(number) + 1),
-                mapping: $0,
-                lifetime: natLifetime,
-                firstPort: UInt16(20000 + 1000 * number)
+                outside: .v4(0xCB00_7100 + UInt32(sharesNAT ? 0 : number) + 1),
+                behaviour: $0,
+                seed: seed &+ UInt64(number)
             )
         }
         let secret = credentials == .certificate ? name : Self.preSharedKey
@@ -103,6 +104,7 @@ extension Scenario {
                 ? .certificate(authorityKeyHashes: [Array(repeating: 7, count: 20)]) : .preSharedKey(key),
             ikeProposals: [proposal([.x25519])],
             children: children,
+            fragmentation: fragments,
             fragmentBytes: fragmentBytes,
             timing: timing
         )

@@ -18,8 +18,12 @@ struct Scenario {
         case closeIKE
         case crash
         case handOver
-        case rebind
+        case rebootNAT
         case partition
+        case move
+        case restartWithState
+        case stepClock
+        case suspend
 
         /// What a driver may ask for at any time.
         static let commands: [Disturbance] = [
@@ -37,8 +41,15 @@ struct Scenario {
     var credentials = Credentials.certificate
     var certificateBytes = 600
     var fragmentBytes = 1280
-    var natMapping: NATBox.Mapping?
-    var natLifetime: Duration = .seconds(60)
+    var fragments = true
+    var nat: NATBehaviour?
+    /// Whether all agents are behind one NAT.
+    var sharesNAT = false
+    /// Whether the gateway is behind a NAT that forwards its ports.
+    var gatewayNAT = false
+    var adversary = AdversarySettings()
+    /// How far civil clocks are apart, and what they are set by.
+    var clockSteps: [Int64] = []
     var virtualAddresses = true
     var usesIPv6 = false
     var refusesFirstMethod = false
@@ -73,14 +84,24 @@ struct Scenario {
         site = random.chance(200)
         if random.chance(250) { trafficPause = nil }
         if random.chance(300) { answerLatency = .zero ... .milliseconds(200) }
-        if random.chance(300) { natMapping = random.pick(NATBox.Mapping.allCases) }
+        if random.chance(300) { drawNAT(using: &random) }
         cipher = random.pick([
             CipherChoice(.aesGCM16, keyBits: 256), CipherChoice(.chaCha20Poly1305, keyBits: 256),
             CipherChoice(.aesCBC, keyBits: 128),
         ])
         conditions.delay = .milliseconds(1) ... .milliseconds(random.number(2...120))
         adapt(using: &random)
-        if natMapping != nil { usesIPv6 = false }
+        if nat != nil { usesIPv6 = false }
+    }
+
+    private mutating func drawNAT(using random: inout SplitMix64) {
+        nat = NATBehaviour(
+            mapping: random.pick(NATBehaviour.Dependence.allCases),
+            filtering: random.pick(NATBehaviour.Dependence.allCases),
+            ports: random.pick(NATBehaviour.Ports.allCases),
+            hairpins: random.chance(300)
+        )
+        sharesNAT = random.chance(400)
     }
 
     private mutating func adapt(using random: inout SplitMix64) {
@@ -91,9 +112,10 @@ struct Scenario {
             conditions.reordering = random.number(50...400)
             conditions.duplication = random.number(0...300)
         case .nat:
-            natMapping = random.pick(NATBox.Mapping.allCases)
-            natLifetime = random.chance(300) ? .seconds(15) : .seconds(60)
-            disturbances += [.rebind, .rebind, .rebind]
+            drawNAT(using: &random)
+            gatewayNAT = random.chance(300)
+            if random.chance(300) { nat?.lifetime = .seconds(15) }
+            disturbances += [.rebootNAT, .rebootNAT, .rebootNAT]
         case .rekeying:
             childRekey = .seconds(8) ... .seconds(10)
             childHard = .seconds(40)
@@ -126,6 +148,25 @@ struct Scenario {
         case .strangers:
             strangers = true
             agents = random.number(2...3)
+        case .moving:
+            if random.chance(500) { drawNAT(using: &random) }
+            disturbances += [.move, .move, .move, .rebootNAT]
+            conditions.loss = random.pick([0, 50])
+        case .persisted:
+            disturbances += [.restartWithState, .restartWithState, .crash, .handOver]
+            conditions.loss = random.pick([0, 50])
+        case .clocks:
+            disturbances += [.stepClock, .stepClock, .suspend, .suspend]
+            clockSteps = [31_536_000, -31_536_000, 1, -1, -600, 600]
+        case .adversary:
+            adversary = .random(using: &random)
+            if random.chance(300) { drawNAT(using: &random) }
+            if random.chance(300) { disturbances += [.crash, .handOver] }
+        case .flood:
+            adversary.flood = random.number(50...400)
+            disturbances = Disturbance.harmless
+            trafficPause = .milliseconds(700)
+            turmoil = .seconds(40)
         case .longRun:
             turmoil = .seconds(3 * 3600 + 600)
             agents = 1

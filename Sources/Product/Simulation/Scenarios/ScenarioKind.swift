@@ -6,7 +6,7 @@ public enum ScenarioKind: String, Sendable, CaseIterable {
     case lossy
     /// Packets overtake each other and arrive twice.
     case reordering
-    /// Agents behind NATs that rebind and forget.
+    /// Agents behind NATs of every kind that forget, sometimes a gateway behind one too.
     case nat
     /// Both ends rekey all the time.
     case rekeying
@@ -26,4 +26,14 @@ public enum ScenarioKind: String, Sendable, CaseIterable {
     case strangers
     /// Hours with default timers.
     case longRun
+    /// Agents change their addresses.
+    case moving
+    /// Hosts stop for a while, and come back with and without what they knew.
+    case persisted
+    /// Civil clocks jump, hosts are suspended.
+    case clocks
+    /// Somebody on the path forges, replays, reflects, cuts and transplants.
+    case adversary
+    /// Strangers flood the gateway with IKE_SA_INIT.
+    case flood
 }

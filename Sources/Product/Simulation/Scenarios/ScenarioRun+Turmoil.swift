@@ -32,8 +32,13 @@ extension ScenarioRun {
         case .closeIKE: withSA(side, agent) { side.perform(.close($0.id, .requested)) }
         case .crash: crash(side)
         case .handOver: side.handOver(gap: random.duration(.zero ... .seconds(3)), takeover: random.chance(400))
-        case .rebind: world.network.rebind(agent.index)
+        case .rebootNAT: world.network.reboot(side.index)
         case .partition: partition()
+        case .move: move(agent)
+        case .restartWithState:
+            side.handOver(gap: random.duration(.milliseconds(100) ... .seconds(45)), takeover: true)
+        case .stepClock: side.stepClock(by: random.pick(scenario.clockSteps))
+        case .suspend: side.suspend(for: random.duration(.seconds(1) ... .seconds(300)))
         }
     }
 
@@ -57,7 +62,7 @@ extension ScenarioRun {
     /// The established IKE SA between an agent and the gateway, as `side` has it.
     private func withSA(_ side: SimulatedHost, _ agent: SimulatedHost, _ body: (IKESAStatus) -> Void) {
         let peer = side === agent ? gateway : agent
-        guard side.isUp, !side.isFrozen,
+        guard side.isUp, !side.isFrozen, !side.isSuspended,
             let status = side.endpoint.statuses().last(where: {
                 $0.phase == .established && $0.remoteIdentity == peer.description.identity
             })
@@ -69,6 +74,24 @@ extension ScenarioRun {
         host.crash()
         let index = host.index
         world.script(after: random.duration(.milliseconds(100) ... .seconds(40))) { $0.hosts[index].restart() }
+    }
+
+    /// The agent is somewhere else: on the outside, or behind another NAT.
+    private func move(_ agent: SimulatedHost) {
+        moves += 1
+        let number = UInt32(moves)
+        let isOutside = scenario.nat == nil || random.chance(300)
+        guard !isOutside, let behaviour = scenario.nat else {
+            let outside: IPAddress =
+                scenario.usesIPv6
+                ? .v6(0x2001_0DB8_0000_0003, UInt64(number)) : .v4(0xC000_0280 + number % 120)
+            return agent.move(to: outside, nat: nil)
+        }
+        let outside = IPAddress.v4(0xCB00_7180 + number % 64)
+        agent.move(
+            to: .v4(0xC0A8_0200 + number % 250),
+            nat: NATBox(outside: outside, behaviour: behaviour, seed: random.next())
+        )
     }
 
     private func partition() {

@@ -7,6 +7,7 @@ public final class ScenarioRun {
     let world: SimulatedWorld
     var random: SplitMix64
     private var trafficIsOn = true
+    var moves = 0
     private(set) var turmoilIsOver = false
 
     /// Prepares a run.
@@ -25,6 +26,7 @@ public final class ScenarioRun {
         scenario = Scenario(kind: kind, seed: seed)
         random = SplitMix64(seed: seed ^ 0xD1_570B)
         world = SimulatedWorld(seed: seed, conditions: scenario.conditions, isTracing: isTracing)
+        world.adversary.settings = scenario.adversary
         var gateway = scenario.gateway()
         if let sabotage, sabotage.inGateway { gateway.sabotage = sabotage.0 }
         world.add(gateway)
@@ -50,7 +52,9 @@ public final class ScenarioRun {
         }
         scheduleTraffic()
         scheduleDisturbance()
+        world.flood()
         world.run(for: scenario.turmoil)
+        if scenario.adversary.flood > 0 { proveAccess() }
         recover()
         if world.findings.isEmpty { proveTraffic() }
         if world.findings.isEmpty { end() }
@@ -64,6 +68,7 @@ public final class ScenarioRun {
         statistics.packetsSent = world.traffic.sentCount
         statistics.packetsDelivered = world.traffic.deliveredCount
         statistics.sealed = world.ledger.sealed
+        statistics.hostilePackets = world.adversary.sent
         statistics.virtualSeconds = Int(world.now.nanoseconds / 1_000_000_000)
         return SimulationOutcome(
             kind: scenario.kind,
@@ -73,6 +78,13 @@ public final class ScenarioRun {
             statistics: statistics,
             trace: world.trace
         )
+    }
+
+    /// While the flood goes on, whoever is honest got in.
+    private func proveAccess() {
+        for agent in honestAgents where !agent.endpoint.statuses().contains(where: { $0.phase == .established }) {
+            world.find(.notRecovered, "\(agent.name) did not get in through the flood")
+        }
     }
 
     // MARK: Traffic
@@ -110,8 +122,13 @@ public final class ScenarioRun {
         conditions.delay = scenario.conditions.delay
         conditions.mtu = scenario.conditions.mtu
         world.network.conditions = conditions
-        for host in world.hosts { host.restart() }
+        world.adversary.settings = AdversarySettings()
+        for host in world.hosts {
+            host.resume()
+            host.restart()
+        }
         world.note("- the faults stop")
+        for _ in 0..<60 where world.hosts.contains(where: \.isFrozen) { world.run(for: .seconds(1)) }
         world.run(for: recoveryBound)
         settle { honestAgents.flatMap { world.disagreements($0, gateway) } }
         // Reassemblies, half-open IKE SAs, replays and lingering Child SAs have an end.
@@ -136,7 +153,7 @@ public final class ScenarioRun {
     private func proveTraffic() {
         trafficIsOn = false
         world.run(for: .seconds(1))
-        if scenario.natMapping != nil {
+        if scenario.nat != nil {
             // A mapping may have ended meanwhile: the gateway hears of the next one by what comes through it.
             for agent in agents { sendOnce(agent) }
             world.run(for: .seconds(1))

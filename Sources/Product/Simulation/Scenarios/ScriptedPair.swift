@@ -10,6 +10,8 @@ public final class ScriptedPair {
         public var site = false
         /// Whether a NAT stands before the agent.
         public var behindNAT = false
+        /// What kind of NAT.
+        public var nat = NATBehaviour()
         /// One way.
         public var delay: Duration = .milliseconds(20)
         /// Children that the agent asks for.
@@ -48,7 +50,7 @@ public final class ScriptedPair {
         scenario.children = options.children
         scenario.credentials = .preSharedKey
         scenario.site = options.site
-        scenario.natMapping = options.behindNAT ? .endpointIndependent : nil
+        scenario.nat = options.behindNAT ? options.nat : nil
         scenario.usesIPv6 = false
         scenario.virtualAddresses = true
         scenario.refusesFirstMethod = false
@@ -102,6 +104,15 @@ public final class ScriptedPair {
         agent.wantsUp = true
         agent.connect()
         agent.wantsUp = false
+    }
+
+    /// Sets the gateway's civil clock; the monotonic one goes on.
+    public func stepGatewayClock(by seconds: Int64) { gateway.stepClock(by: seconds) }
+
+    /// How long the gateway grants an IKE SA, by its civil clock; nil for ever.
+    public var leaseSeconds: Int64? {
+        get { gateway.description.leaseSeconds }
+        set { gateway.description.leaseSeconds = newValue }
     }
 
     /// Lets virtual time pass.

@@ -208,6 +208,11 @@ extension Engine {
         case .refused(let reason): drop(reason, path)
         case .content(let payloads, _):
             concludeRequest(sa)
+            // RFC 7296 §2.21.3: fatal in both peers, without a Delete. Before authentication the exchange itself says so.
+            if sa.phase != .initiating, payloads.notify(.invalidSyntax) != nil {
+                discardSecrets(outstanding.context)
+                return destroy(sa, .protocolError("the peer could not read our request (INVALID_SYNTAX)"))
+            }
             handleResponse(sa, outstanding.context, payloads)
         case .malformed(let error, _):
             drop(.malformedContent, path)

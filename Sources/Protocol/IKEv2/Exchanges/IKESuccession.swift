@@ -105,10 +105,13 @@ extension Engine {
         successor.path = sa.path
         sa.phase = .replaced
         sa.peerRekeying = nil
+        let lease = sa.timers[.lease]
         sa.timers.stopAll(except: [.retransmit, .giveUp])
         sa.timers[.forget] = now + sa.connection.timing.giveUp * 2
         current[sa.id] = successor.localSPI
         startTimers(successor, successor.connection.timing)
+        // The end stays where it was: the civil clock may have been set since.
+        successor.timers[.lease] = lease
         // Not from here: the successor may be in the middle of a request.
         successor.timers[.task] = now
         touch(sa)

@@ -92,6 +92,9 @@ extension Engine {
         guard let sa = sas[header.initiatorSPI], sa.isInitiator, sa.phase == .initiating, header.messageID == 0,
             !header.flags.contains(.initiator), let handshake = sa.handshake
         else { return drop(.unknownSPI, path) }
+        // RFC 7296 §2.11: the responder answers from where it was asked. A copy from elsewhere would make us find a NAT before
+        // it that is not there, and the two ends disagree about encapsulation.
+        guard path.remote == sa.path.remote else { return drop(.unexpected, path) }
         guard case .initial = sa.requests.outstanding?.context, sa.pending == nil else {
             return drop(.messageID, path)
         }
