@@ -24,10 +24,10 @@ extension Impairment {
         proposals("lastFlagOfProposal", ["W08"]) { [$0.first == 0 ? 2 : 0] + $0.dropFirst() },
         proposals("lastFlagOdd", ["W08"]) { [5] + $0.dropFirst() },
         proposals("proposalNumber0", ["W08"]) { Array($0[..<4]) + [0] + $0[5...] },
-        proposals("proposalNumber200", ["W08"], .works, .refused) { Array($0[..<4]) + [200] + $0[5...] },
+        proposals("proposalNumber200", ["W08"], .refused, .refused) { Array($0[..<4]) + [200] + $0[5...] },
         proposals("proposalForESP", ["W08"]) { Array($0[..<5]) + [3] + $0[6...] },
         proposals("proposalForNothing", ["W08"]) { Array($0[..<5]) + [0] + $0[6...] },
-        proposals("proposalWithSPI", ["W08"]) {
+        proposals("proposalWithSPI", ["W08"], .works, .works) {
             Proposals.changing($0) { $0[0].spi = [UInt8](repeating: 1, count: 8) }
         },
         proposals("spiLength255", ["W08", "W21"]) { Array($0[..<6]) + [255] + $0[7...] },

@@ -72,7 +72,9 @@ extension Impairment {
             chain("fiftyCertificates") { Array(repeating: $0[0], count: 50) },
             chain("emptyCertificate") { [RawPayload(cert, [4])] + $0.dropFirst() },
             chain("certificateOfNoOctets") { [RawPayload(cert, [])] + $0.dropFirst() },
-            chain("certificateOf60KB") { [$0[0], RawPayload(cert, [4] + [UInt8](repeating: 0x30, count: 58_000))] },
+            chain("certificateOf60KB", .works, .works) {
+                [$0[0], RawPayload(cert, [4] + [UInt8](repeating: 0x30, count: 58_000))]
+            },
             chain("hashAndURL") {
                 [RawPayload(cert, [12] + [UInt8](repeating: 1, count: 20) + Array("http://192.0.2.1/c".utf8))]
                     + $0.dropFirst()

@@ -72,10 +72,10 @@ extension Impairment {
         },
         rekeyChild("rekeyWithSelectorCount255", ["W17"], .ended) { $0.edit(tsi) { $0.body[0] = 255 } },
         rekeyChild("rekeyWithoutSA", ["W08"], .ended) { $0.remove(sa) },
-        rekeyChild("rekeyWithKEOfZeros", ["W11"]) { draft in
+        rekeyChild("rekeyWithKEOfZeros", ["W11"], .ended) { draft in
             draft.edit(ke) { $0.body.replaceSubrange(4..., with: [UInt8](repeating: 0, count: $0.body.count - 4)) }
         },
-        rekeyChild("rekeyWithKEOf31", ["W11"]) { draft in draft.edit(ke) { $0.body.removeLast() } },
+        rekeyChild("rekeyWithKEOf31", ["W11"], .ended) { draft in draft.edit(ke) { $0.body.removeLast() } },
         rekeyChild("unknownCriticalPayloadInRekey", ["W07"]) {
             $0.payloads.append(RawPayload(200, [1], flags: 0x80))
         },
@@ -83,16 +83,16 @@ extension Impairment {
     ]
 
     private static let ikeRequests: [Impairment] = [
-        rekeyIKE("ikeRekeyWithSPI0", ["S08"]) { draft in
+        rekeyIKE("ikeRekeyWithSPI0", ["S08"], .ended) { draft in
             draft.edit(sa) { $0.body = Proposals.changing($0.body) { $0[0].spi = [UInt8](repeating: 0, count: 8) } }
         },
-        rekeyIKE("ikeRekeyWithSPILength0", ["S08"]) { draft in
+        rekeyIKE("ikeRekeyWithSPILength0", ["S08"], .ended) { draft in
             draft.edit(sa) { $0.body = Proposals.changing($0.body) { $0[0].spi = [] } }
         },
         rekeyIKE("ikeRekeyWithSPILength4", ["S08", "W21"], .ended) { draft in
             draft.edit(sa) { $0.body[6] = 4 }
         },
-        rekeyIKE("ikeRekeyWithoutKE", ["S08"]) { $0.remove(ke) },
+        rekeyIKE("ikeRekeyWithoutKE", ["S08"], .ended) { $0.remove(ke) },
         rekeyIKE("ikeRekeyWithoutNonce", ["W12"], .ended) { $0.remove(nonce) },
         rekeyIKE("ikeRekeyWithWeakGroup", ["S08", "W11"]) { draft in
             draft.edit(sa) {
@@ -105,7 +105,7 @@ extension Impairment {
                 $0.body = Proposals.replacing(.encryption, $0.body, with: [Transform(type: .encryption, id: 3)])
             }
         },
-        rekeyIKE("ikeRekeyWithKEOfZeros", ["W11"]) { draft in
+        rekeyIKE("ikeRekeyWithKEOfZeros", ["W11"], .ended) { draft in
             draft.edit(ke) { $0.body.replaceSubrange(4..., with: [UInt8](repeating: 0, count: $0.body.count - 4)) }
         },
     ]
@@ -153,11 +153,11 @@ extension Impairment {
         answer("answerOfNothing", ["W08"], .works) { $0.payloads = [] },
         answer("answerNoAdditionalSAs", ["R07"], .works) { $0.payloads = [RawPayload(notify, [0, 0, 0, 35])] },
         answer("answerUnknownError", ["W21"], .works) { $0.payloads = [RawPayload(notify, [0, 0, 0x1F, 0xFF])] },
-        answer("ikeAnswerWithoutKE", ["S08"], .works, .rekeyIKE) { $0.remove(ke) },
-        answer("ikeAnswerWithoutSPI", ["S08"], .works, .rekeyIKE) { draft in
+        answer("ikeAnswerWithoutKE", ["S08"], .ended, .rekeyIKE) { $0.remove(ke) },
+        answer("ikeAnswerWithoutSPI", ["S08"], .ended, .rekeyIKE) { draft in
             draft.edit(sa) { $0.body = Proposals.changing($0.body) { $0[0].spi = [] } }
         },
-        answer("ikeAnswerWithWeakerSuite", ["S08"], .works, .rekeyIKE) { draft in
+        answer("ikeAnswerWithWeakerSuite", ["S08"], .ended, .rekeyIKE) { draft in
             draft.edit(sa) {
                 $0.body = Proposals.replacing(
                     .encryption,
@@ -206,7 +206,7 @@ extension Impairment {
         inform("deleteCount0", .works, [RawPayload(delete, [3, 4, 0, 0])]),
         inform("deleteIKEWithSPI", .ended, [RawPayload(delete, [1, 8, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8])]),
         inform("deleteForAH", .works, [RawPayload(delete, [2, 4, 0, 1, 1, 2, 3, 4])]),
-        inform("deleteForNothing", .ended, [RawPayload(delete, [0, 4, 0, 1, 1, 2, 3, 4])]),
+        inform("deleteForNothing", .works, [RawPayload(delete, [0, 4, 0, 1, 1, 2, 3, 4])]),
         inform("deleteOfThreeOctets", .ended, [RawPayload(delete, [3, 4, 0])]),
         inform("notifyOfThreeOctets", .ended, ["W21"], [RawPayload(notify, [0, 0, 0])]),
         inform("notifySPILengthTooLong", .ended, ["W21"], [RawPayload(notify, [3, 200, 0, 11, 1])]),

@@ -106,13 +106,13 @@ extension Impairment {
                 draft.payloads[index].body = [0, 0, 0x40, 0x2F, 0, 1]
             }
         },
-        Impairment("cookieOf65", ["R03"], .initial, .refused, .refused) {
+        Impairment("cookieOf65", ["R03"], .initial, .works, .works) {
             $0.payloads.insert(RawPayload(notify, [0, 0, 0x40, 0x06] + [UInt8](repeating: 1, count: 65)), at: 0)
         },
         Impairment("cookieNotFirst", ["R03"], .initial, .works, nil) {
             $0.payloads.append(RawPayload(notify, [0, 0, 0x40, 0x06] + [UInt8](repeating: 1, count: 32)))
         },
-        Impairment("shortNATHashes", ["W21"], .initial, .refused, .refused) { draft in
+        Impairment("shortNATHashes", ["W21"], .initial, .works, .works) { draft in
             for index in draft.payloads.indices where draft.payloads[index].body.starts(with: [0, 0, 0x40, 0x04]) {
                 draft.payloads[index].body.removeLast()
             }

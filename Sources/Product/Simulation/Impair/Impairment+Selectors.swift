@@ -134,7 +134,7 @@ extension Impairment {
 
     private static let configurations: [Impairment] = [
         configuration("configurationOfNoOctets", .refused, .refused, []),
-        configuration("configurationType0", .childless, .childless, [0, 0, 0, 0]),
+        configuration("configurationType0", .works, .works, [0, 0, 0, 0]),
         configuration("configurationAttributeLong", .refused, .refused, [1, 0, 0, 0, 0, 1, 0xFF, 0xFF]),
         configuration("configurationAddressOf3", .refused, .refused, [1, 0, 0, 0, 0, 1, 0, 3, 10, 0, 0]),
         configuration("configurationAddressOf5", .refused, .refused, [1, 0, 0, 0, 0, 1, 0, 5, 10, 0, 0, 1, 1]),
