@@ -49,10 +49,12 @@ var targets: [Target] = [
     room("LegacyDigests", "Ground", floor1 + ["CLibcrypto", crypto]),
     shim("CLinux"),
     shim("CLibcrypto", [.linkedLibrary("crypto")]),
+    shim("CLibssl", [.linkedLibrary("ssl"), .linkedLibrary("crypto")]),
     // Floor 2
     room("IKEMessage", "Protocol", floor1),
     room("IKECrypto", "Protocol", floor1 + ["CLibcrypto", crypto, cryptoExtras, asn1]),
     room("ESP", "Protocol", floor1 + ["CLibcrypto"]),
+    room("EAP", "Protocol", floor1 + ["LegacyDigests"]),
     room("RADIUS", "Protocol", floor1 + ["LegacyDigests"]),
     room("PKI", "Trust", floor1 + [crypto, cryptoExtras, x509, asn1]),
     room("Policy", "Access", floor1),
@@ -68,6 +70,7 @@ var targets: [Target] = [
     room("PacketIO", "System", floor1 + ["CLinux"]),
     room("Netlink", "System", floor1 + ["CLinux"]),
     room("Store", "System", floor1 + [grdb]),
+    room("Web", "System", floor1 + ["CLibssl", "EAP"]),
     // Floor 6
     room("Dataplane", "System", floor1 + ["CLinux", "ESP", "Policy", "PacketIO", "Netlink"]),
     // Floor 7
@@ -106,6 +109,9 @@ var targets: [Target] = [
     tests("IKEMessageTests", floor1 + ["IKEMessage"]),
     tests("IKECryptoTests", floor1 + ["IKECrypto", "CLibcrypto", crypto]),
     tests("ESPTests", floor1 + ["ESP"]),
+    .target(
+        name: "EAPDoubles", dependencies: floor1 + ["EAP"], path: "Tests/Support/EAPDoubles", swiftSettings: house),
+    tests("EAPTests", floor1 + ["EAP", "EAPDoubles"]),
     tests("RADIUSTests", floor1 + ["LegacyDigests", "RADIUS"]),
     tests("PKITests", floor1 + ["PKI", crypto, x509, asn1]),
     tests("PolicyTests", floor1 + ["Policy", "ConfigFile"]),
@@ -118,6 +124,7 @@ var targets: [Target] = [
     tests("PacketIOTests", floor1 + ["CLinux", "PacketIO"]),
     tests("NetlinkTests", floor1 + ["CLinux", "Netlink"]),
     tests("StoreTests", floor1 + ["Store"]),
+    tests("WebTests", floor1 + ["EAP", "EAPDoubles", "Web", crypto, x509, asn1]),
     .target(name: "CMallocCount", path: "Tests/Support/CMallocCount"),
     tests(
         "DataplaneTests",

@@ -49,7 +49,7 @@ enum Bans {
         let pointers: Set<String> = ["SecretBytes.swift", "WireWriter.swift"]
         let rooms: Set<String> = [
             "IKECrypto", "ESP", "PacketIO", "Netlink", "Dataplane", "Runtime", "Gateway", "Agent", "culvert",
-            "culvert-load", "Simulation",
+            "culvert-load", "Simulation", "Web",
         ]
         let reader = "borrow a Span, or copy to [UInt8]; raw memory belongs to the shims' wrappers"
         return [
@@ -63,8 +63,11 @@ enum Bans {
 
     private static let cryptography: [Ban] = {
         let legacy: Set<String> = ["LegacyDigests/FixedLegacyDigests.swift"]
-        let modern = "only FixedLegacyDigests.swift may use SHA-1 or MD5, for what a protocol fixes on them"
-        return ["Insecure . SHA1", "Insecure . MD5", "EVP_sha1", "EVP_md5", "EVP_des*", "EVP_rc4"].map {
+        let modern = "only FixedLegacyDigests.swift may use SHA-1, MD5, MD4 or DES, for what a protocol fixes on them"
+        return [
+            "Insecure . SHA1", "Insecure . MD5", "EVP_sha1", "EVP_md5", "EVP_des*", "EVP_rc4", "culvert_md4",
+            "culvert_des_block",
+        ].map {
             Ban($0, instead: modern, except: legacy)
         }
     }()

@@ -1,7 +1,7 @@
 /// The floors of the house and what each may see. ARCHITECTURE.md draws the same plan for people.
 enum FloorPlan {
     static let floors: [[String]] = [
-        ["IPsecTypes", "LegacyDigests", "CLinux", "CLibcrypto", "CUserland"],
+        ["IPsecTypes", "LegacyDigests", "CLinux", "CLibcrypto", "CLibssl", "CUserland"],
         [
             "IKEMessage", "IKECrypto", "ESP", "EAP", "RADIUS", "PKI", "Policy", "AuditLog", "AdminAPI", "ConfigFile",
         ],
@@ -15,7 +15,7 @@ enum FloorPlan {
     ]
 
     static let wings: [String: [String]] = [
-        "Ground": ["IPsecTypes", "LegacyDigests", "CLinux", "CLibcrypto", "CUserland"],
+        "Ground": ["IPsecTypes", "LegacyDigests", "CLinux", "CLibcrypto", "CLibssl", "CUserland"],
         "Protocol": ["IKEMessage", "IKECrypto", "IKEv2", "ESP", "EAP", "RADIUS"],
         "Trust": ["PKI", "CertificateAuthority", "Enrolment"],
         "Access": ["Policy", "Sessions", "AuditLog", "AdminAPI", "ConfigFile"],

@@ -121,7 +121,7 @@ struct LawsBiteTests {
         "let a = try! f()", "let a = b as! C", "let a = map[key]!", "let a = value!", "var a: Int!",
         "let d = Data(bytes)", "import Foundation", "let p: UnsafeRawPointer", "print(key)", "socket(AF_INET, 1, 0)",
         "FileManager.default", "Task { work() }", "await work()", "actor A {}", "Insecure.SHA1.hash(data: d)",
-        "fatalError()",
+        "fatalError()", "culvert_md4(a, 1, &b)", "culvert_des_block(a, b, &c)",
     ])
     func aBannedSpellingInTheCoreIsSeen(_ text: String) {
         #expect(tokenFaults("Sources/Protocol/IKEv2/A.swift", text) == 1, "\(text)")

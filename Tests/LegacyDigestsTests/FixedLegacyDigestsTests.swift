@@ -22,5 +22,16 @@ import Testing
         #expect(Hex.encode(FixedLegacyDigests.sha1(Array("abc".utf8))) == Self.abc)
     }
 
+    @Test func mschapv2HasItsHashAndItsCipher() throws {
+        // RFC 1320 appendix A.5; the DES example of many textbooks, its key without the parity bits.
+        #expect(Hex.encode(FixedLegacyDigests.md4(Array("abc".utf8))) == "a448017aaf21d8525fc10ae87aa6729d")
+        #expect(Hex.encode(FixedLegacyDigests.md4([])) == "31d6cfe0d16ae931b73c59d7e0c089c0")
+        let key = try #require(Hex.decode("12695bc9b7b7f8".utf8))
+        let block = try #require(Hex.decode("0123456789abcdef".utf8))
+        #expect(FixedLegacyDigests.desBlock(block, key: key).map { Hex.encode($0) } == "85e813540f0ab405")
+        #expect(FixedLegacyDigests.desBlock(block, key: block) == nil, "eight bytes are no key here")
+        #expect(FixedLegacyDigests.desBlock(key, key: key) == nil, "seven bytes are no block")
+    }
+
     private static let abc = "a9993e364706816aba3e25717850c26c9cd0d89d"
 }

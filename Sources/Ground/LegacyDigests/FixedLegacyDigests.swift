@@ -1,3 +1,4 @@
+import CLibcrypto
 import Crypto
 import IPsecTypes
 
@@ -52,5 +53,28 @@ public enum FixedLegacyDigests {
     /// SHA-1 of some octets, 20 bytes: MSCHAPv2 (RFC 2759 §8) and its keys (RFC 3079 §3).
     public static func sha1(_ bytes: [UInt8]) -> [UInt8] {
         Array(Insecure.SHA1.hash(data: bytes))
+    }
+
+    /// MD4 of some octets, 16 bytes: the password hashes of MSCHAPv2 (RFC 2759 §8.3 and §8.4).
+    public static func md4(_ bytes: [UInt8]) -> [UInt8] {
+        var digest = [UInt8](repeating: 0, count: 16)
+        // It fails for no input; were it to, an empty digest would match none.
+        return culvert_md4(bytes, bytes.count, &digest) == 1 ? digest : []
+    }
+
+    /// One block under DES, 8 bytes: the challenge response of MSCHAPv2 (RFC 2759 §8.6).
+    ///
+    /// - Parameters:
+    ///   - key: 7 bytes; the parity bits of the cipher's own form are put in between.
+    ///   - block: 8 bytes.
+    /// - Returns: nil for other lengths.
+    public static func desBlock(_ block: [UInt8], key: [UInt8]) -> [UInt8]? {
+        guard key.count == 7, block.count == 8 else { return nil }
+        let bits = key.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        // Seven bits of the key in each byte, from the top; the lowest bit is parity, which the cipher passes over.
+        var spread = (0..<8).map { UInt8(truncatingIfNeeded: (bits >> (49 - 7 * $0)) << 1) }
+        defer { culvert_wipe(&spread, spread.count) }
+        var result = [UInt8](repeating: 0, count: 8)
+        return culvert_des_block(spread, block, &result) == 1 ? result : nil
     }
 }

@@ -74,6 +74,12 @@ int culvert_modp_shared(
     int group, const uint8_t *exponent, size_t length, const uint8_t *peer, size_t peer_length, uint8_t *out,
     size_t out_length);
 
+// What MSCHAPv2 fixes (RFC 2759 §8); LegacyDigests alone may call these two.
+// MD4 of `data`; `digest` has 16 bytes.
+int culvert_md4(const uint8_t *_Nullable data, size_t length, uint8_t *digest);
+// One block of DES, without chaining. `key` has 8 bytes whose lowest bits are ignored; `in` and `out` have 8 bytes.
+int culvert_des_block(const uint8_t *key, const uint8_t *in, uint8_t *out);
+
 #if defined(__clang__)
 #pragma clang assume_nonnull end
 #endif
