@@ -16,7 +16,8 @@ said() {
     *) words+=("$word");;
     esac
   done
-  case $what:${words[*]} in openiked:*vips=yes*) words+=(lts=dynamic);; esac
+  case $what:${words[*]} in openiked:*vips=yes*|libreswan:*vips=yes*) words+=(lts=0.0.0.0/0);; esac
+  case $what:${words[*]} in libreswan:*cert=*) words+=(extra=sendca=all);; esac # intermediates, too
 }
 # esp_words KIND SUITE: SUITE is gcm, chacha, cbc256 or cbc512, -esn or -noesn behind it, or all
 esp_words() {
@@ -55,7 +56,7 @@ installed() {
   local pattern=
   case $2 in gcm*) pattern='rfc4106\(gcm\(aes\)\)';; chacha*) pattern='rfc7539esp\(chacha20,poly1305\)';;
     cbc256*) pattern='hmac\(sha256\) cbc\(aes\)';; cbc512*) pattern='hmac\(sha512\) cbc\(aes\)';; esac
-  case $2 in *-esn) pattern="esn $pattern";; esac
+  case $2 in *-esn) pattern="esn $pattern";; *-noesn) ;; *) pattern="(esn )?$pattern";; esac
   esp_is "$1" "$pattern${3:+ $3}" || fail "the kernel has $(kernel_facts "${place[$1]}" | grep ^esp_kernel), not $pattern ${3:-}"
 }
 
@@ -71,7 +72,7 @@ caller() {
 # b answers in the guest k at 203.0.113.20; a is Culvert's agent on runner.
 answerer() {
   local what=$1; shift
-  said "$what" local=203.0.113.20 lid=gw.lab rid=runner.lab lts=10.20.0.0/24 "$@"
+  said "$what" local=203.0.113.20 lid=gw.lab rid=runner.lab lts=10.20.0.0/24 updown=%disabled "$@"
   peer b "$what" k "${words[@]}"
   start b
 }
@@ -120,4 +121,188 @@ for what in strongswan libreswan openiked; do
   case $what in strongswan) tag=k;; libreswan) tag=l;; openiked) tag=o;; esac
   scenario $tag-esp-calls "$what in a guest calls: ESP as protocol 50, every algorithm" limit=240 esp_calls $what
   scenario $tag-esp-answers "$what in a guest answers: ESP as protocol 50, every algorithm" limit=240 esp_answers $what
+done
+
+# --- a peer's whole life, with a NAT between: keys, rekeying by either side, deletes, certificates in fragments, narrowing,
+# and silence
+mesh() { pki gw.lab=DNS:gw.lab,IP:203.0.113.10,IP:203.0.113.20 runner.lab; }
+ike_spi() { fact "$(ours)" ike_spi; }
+esp_spi() { kernel_facts k | sed -n 's/^spi_in=//p'; }
+# rekeyed SIDE child|ike: SIDE rekeys; the SPIs are other ones, and traffic flows
+rekeyed() {
+  local before; before=$([ "$2" = ike ] && ike_spi || esp_spi)
+  on "$1" rekey "$2" || fail "${kind[$1]} could not rekey the $2 SA"
+  came_anew "$2" "$before" 10
+}
+came_anew() { # child|ike BEFORE SECONDS
+  expect_soon "$3" "the $1 SA has another SPI" eval "[ \"\$([ $1 = ike ] && ike_spi || esp_spi)\" != '$2' ]"
+  expect_soon 10 "one child is left" fact_is "$(ours)" child_count 1
+  expect_soon 10 "one IKE SA is left" fact_is "$(ours)" ike_count 1
+  ping_through 10.20.0.2 3
+}
+rekey_both_ways() { # THEIRS OURS KIND
+  if [ "$3" != openiked ]; then
+    check "the peer rekeys the Child SA"; rekeyed "$1" child
+    check "the peer rekeys the IKE SA"; rekeyed "$1" ike
+  fi
+  check "Culvert rekeys the Child SA"; rekeyed "$2" child
+  check "Culvert rekeys the IKE SA"; rekeyed "$2" ike
+}
+rekey_by_time() { # of OpenIKED, which has no command for it
+  local before
+  check "the peer rekeys the Child SA"
+  before=$(esp_spi); came_anew child "$before" 30
+  check "the peer rekeys the IKE SA"
+  before=$(ike_spi); came_anew ike "$before" 40
+}
+gone_at_peer() { # SIDE: the peer took our delete; libreswan then calls again, as what was told to be up should be
+  if [ "${kind[$1]}" = libreswan ]; then expect_soon 5 "the peer was told" logged "$1" 'received Delete|deleting state'; on "$1" down
+  else nothing_left "$1" 10; fi
+}
+small_and_fragile() { net mtu 1280; net block frag; }
+
+# OpenIKED asks for a virtual address and then answers our rekeying with 0.0.0.0/0, so it comes as a site (see peers.md).
+wanting() { # KIND: what the caller and the gateway say of addresses, into `theirs_has` and `ours_gives`
+  if [ "$1" = openiked ]; then
+    theirs_has=(lts=10.30.0.0/24) ours_gives=(rts=10.30.0.0/24) source_of[a]=10.30.0.1
+    in_guest k "ip addr add 10.30.0.1/32 dev lo"
+  else theirs_has=(vips=0.0.0.0) ours_gives=(pool=10.99.0.0/24); fi
+}
+life_calls() { # KIND
+  local what=$1 certificate=(auth=cert pki="$W/pki" cert=runner.lab) theirs_has ours_gives
+  foreign "$what" initiator
+  net up; guest k home; CHAIN=$([ "$what" = openiked ] && echo 0 || echo 3) PAD=60 mesh
+  wanting "$what"
+  check "pre-shared key, behind a NAT, ESP in UDP"
+  gateway "${ours_gives[@]}" giveup=6 dpd=3
+  caller "$what" local=10.2.0.2 remote=203.0.113.10 "${theirs_has[@]}" giveup=6
+  start a; call
+  installed a "$([ "$what" = openiked ] && echo cbc512 || echo gcm)" espinudp
+  ping_through
+  [ "$what" = openiked ] || { check "virtual address from our pool"; fact_has b vip 10.99.0.; }
+  rekey_both_ways a b "$what"
+  check "the peer deletes"
+  on a down; nothing_left b
+  check "Culvert deletes"
+  [ "$what" != openiked ] || { on a stop; start a; }
+  call; ping_through 10.20.0.2 1
+  on b down || fail "the gateway could not close the session"
+  gone_at_peer a
+  again b; on a stop
+  check "certificates (ECDSA) in IKE fragments, while IP fragments are dropped"
+  small_and_fragile
+  gateway "${ours_gives[@]}" giveup=6 dpd=3 "${certificate[@]:0:2}" cert=gw.lab fragsize=576
+  caller "$what" local=10.2.0.2 remote=203.0.113.10 "${theirs_has[@]}" giveup=6 "${certificate[@]}"
+  start a; call
+  ping_through
+  check "silence of the peer is noticed"
+  net block all
+  expect_soon 20 "Culvert notices" no_sa b
+  expect "and says so" logged b 'reason="peer_dead"'
+  net unblock; again b; on a stop
+  check "narrowing: the peer asks for 10.20.0.0/16 and gets 10.20.0.0/28"
+  peer b culvert gw local=203.0.113.10 lid=gw.lab rid=runner.lab lts=10.20.0.0/28 "${ours_gives[@]}"; start b
+  caller "$what" local=10.2.0.2 remote=203.0.113.10 "${theirs_has[@]}" rts=10.20.0.0/16 \
+    $([ "$what" != openiked ] || echo espre=20 ikere=30)
+  start a; call
+  expect "Culvert grants 10.20.0.0/28" fact_is b lts 10.20.0.0/28
+  ping_through
+  [ "$what" != openiked ] || rekey_by_time
+}
+life_answers() { # KIND
+  local what=$1 certificate=(auth=cert pki="$W/pki" cert=gw.lab) open=(remote=%any pool=10.99.0.0/24 rts=dynamic suite=all) suite=(suite=gcm-esn)
+  # libreswan rekeys with a key exchange, which a proposal must name, as our default does.
+  case $what in openiked) suite=(suite=cbc512-noesn);; libreswan) suite=();; esac
+  foreign "$what" responder
+  net up; guest k; CHAIN=$([ "$what" = openiked ] && echo 0 || echo 3) PAD=60 mesh
+  within registry ip route add 10.99.0.0/24 via 10.20.0.20
+  check "pre-shared key, we are behind a NAT, ESP in UDP, virtual address from its pool"
+  answerer "$what" "${open[@]}" giveup=6 dns=10.20.0.53
+  agent vips=0.0.0.0 "${suite[@]}"
+  call
+  installed b "$([ "$what" = openiked ] && echo cbc512 || echo gcm)" espinudp
+  expect "an address from the pool" fact_has a vip '10.99.0.'
+  ping_through
+  rekey_both_ways b a "$what"
+  check "Culvert deletes"
+  on a down; nothing_left b 10
+  check "the peer deletes"
+  call; ping_through 10.20.0.2 1
+  on b down
+  expect_soon 10 "the agent was told" logged a 'deletedByPeer|deleted_by_peer'
+  again a
+  check "narrowing: Culvert asks for 10.20.0.0/16 and gets 10.20.0.0/24"
+  agent vips=0.0.0.0 "${suite[@]}" rts=10.20.0.0/16
+  call
+  expect "the peer grants 10.20.0.0/24" fact_is a rts 10.20.0.0/24
+  ping_through
+  on a down; again a; on b stop
+  check "certificates (ECDSA) in IKE fragments, while IP fragments are dropped"
+  small_and_fragile
+  answerer "$what" "${open[@]}" "${certificate[@]}"
+  agent vips=0.0.0.0 "${suite[@]}" "${certificate[@]:0:2}" cert=runner.lab fragsize=576 giveup=6 dpd=3
+  call
+  ping_through
+  check "silence of the peer is noticed"
+  on b kill
+  expect_soon 30 "Culvert notices" no_sa a
+  expect "and says so" logged a 'peer_dead|peerDead'
+}
+for what in strongswan libreswan openiked; do
+  case $what in strongswan) tag=k;; libreswan) tag=l;; openiked) tag=o;; esac
+  scenario $tag-life-calls "$what in a guest behind a NAT calls: keys, rekeying, deletes, fragments, silence, narrowing" limit=300 life_calls $what
+  scenario $tag-life-answers "$what in a guest answers us behind a NAT: keys, rekeying, deletes, fragments, silence, narrowing" limit=300 life_answers $what
+done
+
+# --- the files of docs/operating/peers.md, as they stand there
+from_page() { # NAME: the block that follows its mark
+  awk -v mark="<!-- lab: $1 -->" '$0 == mark { on = 1; next } on && /^    / { print substr($0, 5); seen = 1; next } on && seen { exit }' \
+    "$L/../docs/operating/peers.md" | grep . || fail "no $1 in docs/operating/peers.md"
+}
+# written SIDE KIND FILE: puts the page's file where the peer looks for it
+written() {
+  local where
+  case $2 in strongswan) where=/tmp/$1/swanctl/conf.d/culvert.conf;; libreswan) where=/etc/ipsec.d/culvert.conf;; openiked) where=/etc/iked.conf;; esac
+  in_guest k "cp $3 $where; chmod 600 $where"
+}
+page_calls() { # KIND
+  local what=$1
+  foreign "$what" initiator
+  pki gw=DNS:gw.example.org site=DNS:site.example.org
+  net up; guest k home
+  check "the configuration of docs/operating/peers.md"
+  from_page "$what-calls" > "$W/culvert.conf"
+  gateway auth=cert pki="$W/pki" cert=gw lid=gw.example.org rid=site.example.org rts=10.30.0.0/24
+  said "$what" name=culvert auth=cert pki="$W/pki" cert=site lid=site.example.org rid=gw.example.org lts=10.30.0.0/24 rts=10.20.0.0/24 \
+    local=10.2.0.2 remote=203.0.113.10
+  [ "$what" != openiked ] || words+=(mode=active)
+  peer a "$what" k "${words[@]}"
+  written a "$what" "$W/culvert.conf"
+  in_guest k "ip addr add 10.30.0.1/32 dev lo"; source_of[a]=10.30.0.1
+  start a
+  on a up culvert || fail "no connection"
+  ping_through
+}
+page_answers() { # KIND
+  local what=$1
+  foreign "$what" responder
+  pki gw=DNS:gw.example.org site=DNS:site.example.org
+  net up; guest k
+  within registry ip route add 10.99.0.0/24 via 10.20.0.20
+  check "the configuration of docs/operating/peers.md"
+  from_page "$what-answers" > "$W/culvert.conf"
+  said "$what" name=culvert auth=cert pki="$W/pki" cert=gw lid=gw.example.org lts=10.20.0.0/24 local=203.0.113.20 remote=%any
+  peer b "$what" k "${words[@]}"
+  written b "$what" "$W/culvert.conf"
+  start b
+  said culvert $([ "$what" != openiked ] || echo suite=cbc512-noesn)
+  peer a culvert runner lid=site.example.org rid=gw.example.org remote=203.0.113.20 rts=10.20.0.0/24 vips=0.0.0.0 \
+    auth=cert pki="$W/pki" cert=site "${words[@]}"
+  start a; call
+  ping_through
+}
+for what in strongswan libreswan openiked; do
+  case $what in strongswan) tag=k;; libreswan) tag=l;; openiked) tag=o;; esac
+  scenario $tag-page-calls "$what calls with the configuration of docs/operating/peers.md" limit=120 page_calls $what
+  scenario $tag-page-answers "$what answers with the configuration of docs/operating/peers.md" limit=120 page_answers $what
 done
