@@ -77,7 +77,7 @@ var targets: [Target] = [
     room(
         "Runtime", "Product",
         control + [
-            "CLinux", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", crypto, logging,
+            "CLinux", "EAP", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", crypto, logging,
         ]),
     // Floor 8
     room("Simulation", "Product", control + ["ESP", "CLibcrypto"]),
@@ -132,7 +132,7 @@ var targets: [Target] = [
     .target(
         name: "RuntimeDoubles", dependencies: daemon + ["CertificateAuthority"],
         path: "Tests/Support/RuntimeDoubles", swiftSettings: house),
-    tests("RuntimeTests", daemon + ["RuntimeDoubles", crypto]),
+    tests("RuntimeTests", daemon + ["EAP", "EAPDoubles", "RuntimeDoubles", crypto]),
     tests("GatewayTests", daemon + ["CertificateAuthority", "Gateway", "RuntimeDoubles", crypto]),
     tests("AgentTests", daemon + ["CertificateAuthority", "Agent", "RuntimeDoubles"]),
     tests(

@@ -6,6 +6,11 @@ import X509
 struct KeyPurposes: Sendable {
     var accepted: Set<ASN1ObjectIdentifier>
 
+    /// RFC 5216 §5.3: TLS itself tells clients from servers.
+    static let tls = KeyPurposes(
+        accepted: [.ExtendedKeyUsage.clientAuth, .ExtendedKeyUsage.serverAuth, .ExtendedKeyUsage.any]
+    )
+
     static let ike = KeyPurposes(accepted: [CulvertObjectIdentifiers.ipsecIKE, .ExtendedKeyUsage.any])
 }
 

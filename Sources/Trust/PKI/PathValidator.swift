@@ -60,7 +60,7 @@ public struct PathValidator: Sendable {
             skew: skew,
             wallClock: wallClock,
             maximumPathLength: maximumPathLength,
-            keyPurposes: keyPurposes,
+            keyPurposes: purpose == .tls ? .tls : keyPurposes,
             purpose: purpose,
             revocation: revocation,
             known: candidates.byCertificate

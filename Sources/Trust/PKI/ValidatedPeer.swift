@@ -6,6 +6,8 @@ public enum ValidationPurpose: Hashable, Sendable {
     case peer
     /// A Culvert gateway as an agent sees it: the ipsecIKE key purpose and the gateway policy are required.
     case gateway
+    /// The client or server of EAP-TLS: key purposes of TLS (RFC 5216 §5.3).
+    case tls
 }
 
 /// A leaf certificate whose path was validated. Which identity it proves is ``IdentityBinding``'s business.
