@@ -194,4 +194,80 @@ import Testing
             try provider.prfPlus(PRFAlgorithm(rawValue: 2), key: key, seed: [], count: 20)
         }
     }
+
+    private struct MixFile: Decodable {
+        struct PPK: Decodable {
+            var hash: String
+            var ppk: Hex
+            var dkm_without_ppk: Hex
+            var sk_d: Hex
+            var sk_pi: Hex
+            var sk_pr: Hex
+        }
+        struct Multiple: Decodable {
+            var hash: String
+            var ni: Hex
+            var nr: Hex
+            var spi_i: Hex
+            var spi_r: Hex
+            var g_ir: Hex
+            var additional_shared_secret: Hex
+            var dkm0: Hex
+            var dkm1: Hex
+        }
+        var ppk: [PPK]
+        var multiple_ke: [Multiple]
+    }
+
+    /// RFC 8784 §3.
+    @Test func aPostQuantumPreSharedKeyChangesThreeKeys() throws {
+        let schedule = IKEKeySchedule(provider: provider)
+        let tests = try Vectors.json("ipsec/ikev2-ppk-mke.json", as: MixFile.self).ppk
+        #expect(!tests.isEmpty)
+        for test in tests {
+            let prf = prf(test.hash)
+            let length = try #require(prf.outputLength)
+            // SK_d | SK_ai | SK_ar | SK_ei | SK_er | SK_pi | SK_pr with integrity keys of the hash's length.
+            let stream = test.dkm_without_ppk.bytes
+            let start = 3 * length + 2 * 36
+            let plain = PPKKeys(
+                skD: SecretBytes(Array(stream.prefix(length))),
+                skPi: SecretBytes(Array(stream[start..<(start + length)])),
+                skPr: SecretBytes(Array(stream[(start + length)..<(start + 2 * length)]))
+            )
+            let mixed = try schedule.mixed(plain, prf: prf, ppk: SecretBytes(test.ppk.bytes))
+            #expect(mixed.skD.revealed == test.sk_d.bytes)
+            #expect(mixed.skPi.revealed == test.sk_pi.bytes)
+            #expect(mixed.skPr.revealed == test.sk_pr.bytes)
+        }
+    }
+
+    /// RFC 9370 §2.2.2.
+    @Test func anAdditionalKeyExchangeChangesAllKeys() throws {
+        let schedule = IKEKeySchedule(provider: provider)
+        let tests = try Vectors.json("ipsec/ikev2-ppk-mke.json", as: MixFile.self).multiple_ke
+        #expect(!tests.isEmpty)
+        for test in tests {
+            let suite = IKESuite(encryption: .aesGCM16, keyBits: 256, prf: prf(test.hash), keyExchange: .x25519)
+            let nonces = NoncePair(initiatorNonce: test.ni.bytes, responderNonce: test.nr.bytes)
+            let first = try schedule.initialKeys(
+                suite: suite,
+                sharedSecret: SecretBytes(test.g_ir.bytes),
+                nonces: nonces,
+                initiatorSPI: spi(test.spi_i),
+                responderSPI: spi(test.spi_r)
+            )
+            let second = try schedule.keys(
+                after: first,
+                suite: suite,
+                sharedSecret: SecretBytes(test.additional_shared_secret.bytes),
+                nonces: nonces,
+                initiatorSPI: spi(test.spi_i),
+                responderSPI: spi(test.spi_r)
+            )
+            let flat = flattened(second)
+            #expect(flattened(first) == Array(test.dkm0.bytes.prefix(flat.count)))
+            #expect(flat == Array(test.dkm1.bytes.prefix(flat.count)))
+        }
+    }
 }

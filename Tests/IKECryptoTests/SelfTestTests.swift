@@ -55,6 +55,20 @@ private struct FaultyProvider: CryptoProvider {
         try real.generateKeyExchange(method)
     }
 
+    func encapsulate(
+        _ method: KeyExchangeMethod,
+        peerValue: [UInt8]
+    ) throws(CryptoFailure) -> KeyExchangePrivateKey {
+        do {
+            return try real.encapsulate(method, peerValue: peerValue)
+        } catch {
+            if fault == .acceptsZero(method) {
+                return try real.encapsulate(method, peerValue: real.generateKeyExchange(method).publicValue)
+            }
+            throw error
+        }
+    }
+
     func keyExchange(
         _ method: KeyExchangeMethod,
         privateBytes: SecretBytes
@@ -109,7 +123,7 @@ private struct FaultyProvider: CryptoProvider {
         #expect(available.ciphers.count == 7)
         #expect(available.integrity == [.hmacSHA256_128, .hmacSHA384_192, .hmacSHA512_256])
         #expect(available.prfs == [.hmacSHA256, .hmacSHA384, .hmacSHA512])
-        #expect(available.keyExchanges.count == 9)
+        #expect(available.keyExchanges.count == 11)
         #expect(available.signatures.count == 10)
         #expect(available.hashes(SignaturePolicy()) == Set(SignatureHash.allCases))
     }
@@ -157,7 +171,12 @@ private struct FaultyProvider: CryptoProvider {
         suite.prf = PRFAlgorithm(rawValue: 2)
         #expect(!available.allows(suite))
         suite = good
-        suite.keyExchange = .mlKEM768
+        suite.keyExchange = KeyExchangeMethod(rawValue: 35)
+        #expect(!available.allows(suite))
+        suite = good
+        suite.additionalKeyExchanges = [.mlKEM768]
+        #expect(available.allows(suite))
+        suite.additionalKeyExchanges = [KeyExchangeMethod(rawValue: 35)]
         #expect(!available.allows(suite))
         #expect(available.allows(ESPSuite(encryption: .aesCBC, keyBits: 256, integrity: .hmacSHA256_128)))
         #expect(!available.allows(ESPSuite(encryption: .aesCBC, keyBits: 256)))

@@ -47,6 +47,10 @@ struct Wycheproof: Decodable {
         var `public`: Hex?
         var `private`: Hex?
         var shared: Hex?
+        var seed: Hex?
+        var ek: Hex?
+        var c: Hex?
+        var K: Hex?
     }
 
     var testGroups: [Group]

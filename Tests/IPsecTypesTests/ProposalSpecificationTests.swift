@@ -40,7 +40,10 @@ private func ikeError(_ text: String) -> ProposalNameError? {
         #expect(error?.message.hasPrefix("\(word) is refused: ") == true)
     }
     #expect(ikeError("aes256gcm-x448")?.code == .unknownAlgorithm)
-    #expect(ikeError("aes256gcm-x25519-mlkem768")?.message.contains("not part of this version") == true)
+    // ML-KEM-512 is refused in every place.
+    for text in ["mlkem512", "x25519+mlkem512", "x25519-ke1_mlkem512"] {
+        #expect(ikeError("aes256gcm-\(text)")?.code == .weakAlgorithm, "\(text)")
+    }
     #expect(ikeError("aes256gmc-x25519")?.nearest == "aes256gcm")
 }
 
@@ -51,4 +54,32 @@ private func ikeError(_ text: String) -> ProposalNameError? {
     ] { #expect(ikeError(text) != nil, "\(text)") }
     #expect(throws: ProposalNameError.self) { try ESPProposalSpecification("aes256gcm-prfsha256") }
     #expect(ikeError([String](repeating: "x25519", count: 50).joined(separator: "-"))?.code == .outOfRange)
+}
+
+@Test func additionalKeyExchangesReadInBothForms() throws {
+    let one = try IKEProposalSpecification("aes256gcm-prfsha384-x25519+mlkem768")
+    #expect(one.keyExchanges == [.x25519])
+    #expect(one.additionalKeyExchanges == [[.mlKEM768]])
+    #expect(one.description == "aes256gcm-prfsha384-x25519+mlkem768")
+    #expect(try IKEProposalSpecification("aes256gcm-prfsha384-x25519-ke1_mlkem768") == one)
+    let many = try IKEProposalSpecification("aes256gcm-prfsha384-x25519-ecp384-ke1_mlkem768-ke1_mlkem1024-ke2_ecp521")
+    #expect(many.additionalKeyExchanges == [[.mlKEM768, .mlKEM1024], [.ecp521]])
+    #expect(try IKEProposalSpecification(many.description) == many)
+    #expect(
+        try IKEProposalSpecification("aes256gcm-prfsha384-x25519+mlkem768-ecp384+mlkem1024").additionalKeyExchanges
+            == [[.mlKEM768, .mlKEM1024]]
+    )
+    let child = try ESPProposalSpecification("aes256gcm-x25519+mlkem768")
+    #expect(child.description == "aes256gcm-x25519+mlkem768")
+    #expect(try IKEProposalSpecification("aes256gcm-mlkem1024").keyExchanges == [.mlKEM1024])
+}
+
+@Test func additionalKeyExchangesThatMakeNoSenseAreRefused() {
+    for text in [
+        "x25519+mlkem768-ecp384", "x25519+", "+mlkem768", "x25519+x25519", "ke1_mlkem768", "x25519-ke2_mlkem768",
+        "x25519-ke8_mlkem768", "x25519-ke0_mlkem768", "x25519-ke1_", "x25519+mlkem768+ecp999", "x25519-ke_mlkem768",
+        "x25519+ecp256+ecp384+ecp521+modp2048+modp3072+modp4096+modp6144+modp8192",
+    ] { #expect(ikeError("aes256gcm-\(text)") != nil, "\(text)") }
+    #expect(throws: ProposalNameError.self) { try ESPProposalSpecification("aes256gcm-ke1_mlkem768") }
+    #expect(ikeError("aes256gcm-x25519+mlkem786")?.nearest == "mlkem768")
 }

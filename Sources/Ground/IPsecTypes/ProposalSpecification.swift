@@ -39,6 +39,9 @@ extension CipherChoice {
 ///
 /// The words are joined by "-": `aes256gcm-chacha20poly1305-prfsha384-x25519-ecp384`. AEAD ciphers and AES-CBC do not
 /// share a proposal (RFC 7296 §3.3). AES-CBC needs an integrity algorithm, which also names the PRF when none is given.
+///
+/// `x25519+mlkem768` is a key exchange followed by an additional one (RFC 9370). Several such words in a proposal give
+/// alternatives for each place. `x25519-ke1_mlkem768`, as strongSwan writes it, says the same.
 public struct IKEProposalSpecification: Hashable, Sendable, Codable, CustomStringConvertible {
     /// The ciphers.
     public var ciphers: [CipherChoice]
@@ -48,6 +51,8 @@ public struct IKEProposalSpecification: Hashable, Sendable, Codable, CustomStrin
     public var prfs: [PRFAlgorithm]
     /// The key exchange methods.
     public var keyExchanges: [KeyExchangeMethod]
+    /// The methods of each additional key exchange, ADDKE1 first; empty for none (RFC 9370).
+    public var additionalKeyExchanges: [[KeyExchangeMethod]]
 
     /// Reads the words of a proposal.
     public init(_ text: String) throws(ProposalNameError) {
@@ -61,12 +66,14 @@ public struct IKEProposalSpecification: Hashable, Sendable, Codable, CustomStrin
         integrities = words.integrities
         prfs = words.prfs.isEmpty ? words.derivedPRFs : words.prfs
         keyExchanges = words.keyExchanges
+        additionalKeyExchanges = words.additional
     }
 
     /// The words, joined by "-".
     public var description: String {
         (ciphers.map(\.description) + integrities.map(\.description)
-            + prfs.map { $0.description.replacingFirst("prf-", "prf") } + keyExchanges.map(\.description))
+            + prfs.map { $0.description.replacingFirst("prf-", "prf") }
+            + keyExchangeWords(keyExchanges, additionalKeyExchanges))
             .joined(separator: "-")
     }
 }
@@ -82,6 +89,8 @@ public struct ESPProposalSpecification: Hashable, Sendable, Codable, CustomStrin
     public var integrities: [IntegrityAlgorithm]
     /// Key exchange methods for PFS; empty for none.
     public var keyExchanges: [KeyExchangeMethod]
+    /// The methods of each additional key exchange, ADDKE1 first; empty for none (RFC 9370).
+    public var additionalKeyExchanges: [[KeyExchangeMethod]]
     /// Whether sequence numbers have 64 bits: the choices in order of preference.
     public var extendedSequenceNumbers: [Bool]
 
@@ -93,6 +102,7 @@ public struct ESPProposalSpecification: Hashable, Sendable, Codable, CustomStrin
         ciphers = words.ciphers
         integrities = words.integrities
         keyExchanges = words.keyExchanges
+        additionalKeyExchanges = words.additional
         extendedSequenceNumbers = words.sequenceNumbers.isEmpty ? [true, false] : words.sequenceNumbers
     }
 
@@ -101,7 +111,8 @@ public struct ESPProposalSpecification: Hashable, Sendable, Codable, CustomStrin
         let numbers =
             extendedSequenceNumbers == [true, false] ? [] : extendedSequenceNumbers.map { $0 ? "esn" : "noesn" }
         return
-            (ciphers.map(\.description) + integrities.map(\.description) + keyExchanges.map(\.description) + numbers)
+            (ciphers.map(\.description) + integrities.map(\.description)
+            + keyExchangeWords(keyExchanges, additionalKeyExchanges) + numbers)
             .joined(separator: "-")
     }
 }
@@ -162,6 +173,15 @@ extension ConfigForm where Value: CustomStringConvertible {
             show: \.description
         )
     }
+}
+
+/// One word where each place has one method, else a word for each method with its place.
+private func keyExchangeWords(_ first: [KeyExchangeMethod], _ additional: [[KeyExchangeMethod]]) -> [String] {
+    if first.count == 1, !additional.isEmpty, additional.allSatisfy({ $0.count == 1 }) {
+        return [(first + additional.flatMap { $0 }).map(\.description).joined(separator: "+")]
+    }
+    let places = additional.enumerated().flatMap { place, methods in methods.map { "ke\(place + 1)_\($0)" } }
+    return first.map(\.description) + places
 }
 
 extension String {

@@ -16,6 +16,10 @@ struct ProposalWords {
     var integrities: [IntegrityAlgorithm] = []
     var prfs: [PRFAlgorithm] = []
     var keyExchanges: [KeyExchangeMethod] = []
+    /// Methods of the additional key exchanges, by place: ADDKE1 first (RFC 9370).
+    var additional: [[KeyExchangeMethod]] = []
+    /// How many methods each word joined by "+" had, to find words that leave a place open.
+    private var chainLengths: Set<Int> = []
     var sequenceNumbers: [Bool] = []
 
     mutating func read(_ text: String, allowing kinds: [Kind]) throws(ProposalNameError) {
@@ -28,6 +32,25 @@ struct ProposalWords {
             guard kinds.contains(kind) else {
                 throw ProposalNameError(.invalidValue, "\"\(word)\" does not belong into this kind of proposal")
             }
+        }
+        try checkAdditional(text)
+    }
+
+    /// Additional key exchanges come after a first one, without a gap, and every "+" word fills the same places: else
+    /// nobody could tell whether the additional exchange may be left out.
+    private func checkAdditional(_ text: String) throws(ProposalNameError) {
+        guard !additional.isEmpty else { return }
+        guard !keyExchanges.isEmpty, additional.allSatisfy({ !$0.isEmpty }) else {
+            throw ProposalNameError(
+                .invalidValue,
+                "\"\(text.printable)\" needs a first key exchange and no gap before the additional ones"
+            )
+        }
+        guard chainLengths.count <= 1 else {
+            throw ProposalNameError(
+                .invalidValue,
+                "\"\(text.printable)\" mixes key exchanges with and without an additional one: make two proposals"
+            )
         }
     }
 
@@ -82,13 +105,45 @@ struct ProposalWords {
             if !prfs.contains(prf) { prfs.append(prf) }
             return .prf
         }
-        if let method = Self.keyExchanges[word] {
+        if let chain = Self.chain(word), let method = chain.first {
+            chainLengths.insert(chain.count)
             if !keyExchanges.contains(method) { keyExchanges.append(method) }
+            for (place, method) in chain.dropFirst().enumerated() { addAdditional(method, place) }
+            return .keyExchange
+        }
+        if let (place, method) = Self.place(word) {
+            addAdditional(method, place)
             return .keyExchange
         }
         guard word == "esn" || word == "noesn" else { return nil }
         if !sequenceNumbers.contains(word == "esn") { sequenceNumbers.append(word == "esn") }
         return .sequenceNumbers
+    }
+
+    private mutating func addAdditional(_ method: KeyExchangeMethod, _ place: Int) {
+        while additional.count <= place { additional.append([]) }
+        if !additional[place].contains(method) { additional[place].append(method) }
+    }
+
+    /// The methods of a word such as "x25519+mlkem768"; nil when a part of it is none, or when one comes twice (RFC 9370
+    /// §2.2.1 forbids the same method in two places).
+    private static func chain(_ word: String) -> [KeyExchangeMethod]? {
+        let parts = word.split(separator: "+", omittingEmptySubsequences: false).map(String.init)
+        let methods = parts.compactMap { keyExchanges[$0] }
+        guard methods.count == parts.count, methods.count <= 1 + KeyExchangeMethod.maximumAdditional,
+            Set(methods).count == methods.count
+        else { return nil }
+        return methods
+    }
+
+    /// Place and method of a word such as "ke1_mlkem768", which is how strongSwan writes it.
+    private static func place(_ word: String) -> (Int, KeyExchangeMethod)? {
+        guard word.hasPrefix("ke"), let underscore = word.firstIndex(of: "_"),
+            let number = Int(word[..<underscore].dropFirst(2)),
+            (1...KeyExchangeMethod.maximumAdditional).contains(number),
+            let method = keyExchanges[String(word[word.index(after: underscore)...])]
+        else { return nil }
+        return (number - 1, method)
     }
 
     private static func refusal(of word: String, in text: String) -> ProposalNameError {
@@ -100,6 +155,16 @@ struct ProposalWords {
         }
         guard !word.isEmpty else {
             return ProposalNameError(.invalidValue, "\"\(text.printable(limit: 60))\" has an empty word")
+        }
+        if word.contains("+") || word.hasPrefix("ke"),
+            let underscore = word.lastIndex(where: { $0 == "_" || $0 == "+" })
+        {
+            let last = String(word[word.index(after: underscore)...])
+            if last != word, keyExchanges[last] == nil { return refusal(of: last, in: text) }
+            return ProposalNameError(
+                .invalidValue,
+                "\"\(word.printable(limit: 60))\" must join at most eight different key exchanges"
+            )
         }
         return ProposalNameError(
             .unknownAlgorithm,
@@ -132,7 +197,7 @@ struct ProposalWords {
     private static let keyExchanges: [String: KeyExchangeMethod] = [
         "x25519": .x25519, "curve25519": .x25519, "ecp256": .ecp256, "ecp384": .ecp384, "ecp521": .ecp521,
         "modp2048": .modp2048, "modp3072": .modp3072, "modp4096": .modp4096, "modp6144": .modp6144,
-        "modp8192": .modp8192,
+        "modp8192": .modp8192, "mlkem768": .mlKEM768, "mlkem1024": .mlKEM1024,
     ]
 
     private static let weak: [String: String] = {
@@ -152,15 +217,14 @@ struct ProposalWords {
             "sha256_96":
                 "the check value is cut at 96 bits", "aesxcbc": "it has no advantage over SHA-2 and is rarely tested",
             "aes128gcm8": shortTag, "aes256gcm8": shortTag, "aes128gcm12": shortTag, "aes256gcm12": shortTag,
+            "mlkem512": "below what this product takes for a key that must last; use mlkem768 or mlkem1024",
             "aes128gcm64": shortTag, "aes256gcm64": shortTag, "aes128ccm8": shortTag, "aes256ccm8": shortTag,
         ]
     }()
 
     private static let unavailable: [String: String] = {
-        let hybrid = "hybrid key exchange with ML-KEM is not part of this version"
         let noCipher = "use aes256gcm or chacha20poly1305"
         return [
-            "mlkem768": hybrid, "mlkem1024": hybrid, "mlkem512": hybrid, "ke1_mlkem768": hybrid,
             "x448": "use x25519 or ecp384", "curve448": "use x25519 or ecp384", "ecp256bp": "use ecp256",
             "ecp384bp": "use ecp384", "ecp512bp": "use ecp521", "aes128ctr": noCipher, "aes192ctr": noCipher,
             "aes256ctr": noCipher, "aes128ccm": noCipher, "aes256ccm": noCipher, "aes128ccm16": noCipher,

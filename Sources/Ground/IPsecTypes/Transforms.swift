@@ -128,10 +128,18 @@ public struct KeyExchangeMethod: RawRepresentable, Hashable, Sendable, Codable, 
     public static let ecp521 = KeyExchangeMethod(rawValue: 21)
     /// X25519 (RFC 8031).
     public static let x25519 = KeyExchangeMethod(rawValue: 31)
-    /// ML-KEM-768.
+    /// ML-KEM-768 (draft-ietf-ipsecme-ikev2-mlkem). ML-KEM-512, which is 35, is not implemented.
     public static let mlKEM768 = KeyExchangeMethod(rawValue: 36)
-    /// ML-KEM-1024.
+    /// ML-KEM-1024 (draft-ietf-ipsecme-ikev2-mlkem).
     public static let mlKEM1024 = KeyExchangeMethod(rawValue: 37)
+
+    /// Additional key exchanges of one negotiation: ADDKE1 to ADDKE7 (RFC 9370 §2.2.1).
+    public static let maximumAdditional = 7
+
+    /// Whether it is a key encapsulation mechanism: the responder needs the initiator's value to make its own.
+    public var isEncapsulation: Bool { self == .mlKEM768 || self == .mlKEM1024 }
+    /// Whether no quantum computer is known to break it.
+    public var isPostQuantum: Bool { isEncapsulation }
 
     /// The name used in configuration and logs.
     public var description: String {
@@ -165,6 +173,8 @@ public struct IKESuite: Hashable, Sendable, Codable, CustomStringConvertible {
     public var integrity: IntegrityAlgorithm
     /// The key exchange of IKE_SA_INIT or of the rekeying.
     public var keyExchange: KeyExchangeMethod
+    /// The key exchanges that follow it, in their order (RFC 9370).
+    public var additionalKeyExchanges: [KeyExchangeMethod]
 
     /// Makes a suite.
     public init(
@@ -172,19 +182,24 @@ public struct IKESuite: Hashable, Sendable, Codable, CustomStringConvertible {
         keyBits: Int,
         prf: PRFAlgorithm,
         integrity: IntegrityAlgorithm = .none,
-        keyExchange: KeyExchangeMethod
+        keyExchange: KeyExchangeMethod,
+        additionalKeyExchanges: [KeyExchangeMethod] = []
     ) {
         self.encryption = encryption
         self.keyBits = keyBits
         self.prf = prf
         self.integrity = integrity
         self.keyExchange = keyExchange
+        self.additionalKeyExchanges = additionalKeyExchanges
     }
 
-    /// Such as "x25519 aes256gcm prf-sha384".
+    /// All key exchanges in their order.
+    public var allKeyExchanges: [KeyExchangeMethod] { [keyExchange] + additionalKeyExchanges }
+
+    /// Such as "x25519+mlkem768 aes256gcm prf-sha384".
     public var description: String {
         let cipher = cipherName(encryption, keyBits, integrity)
-        return "\(keyExchange) \(cipher) \(prf)"
+        return "\(chainName(allKeyExchanges)) \(cipher) \(prf)"
     }
 }
 
@@ -200,6 +215,8 @@ public struct ESPSuite: Hashable, Sendable, Codable, CustomStringConvertible {
     public var extendedSequenceNumbers: Bool
     /// The key exchange of a rekeying with PFS; nil when the keys came from the IKE SA's.
     public var keyExchange: KeyExchangeMethod?
+    /// The key exchanges that follow it, in their order (RFC 9370).
+    public var additionalKeyExchanges: [KeyExchangeMethod]
 
     /// Makes a suite.
     public init(
@@ -207,19 +224,21 @@ public struct ESPSuite: Hashable, Sendable, Codable, CustomStringConvertible {
         keyBits: Int,
         integrity: IntegrityAlgorithm = .none,
         extendedSequenceNumbers: Bool = true,
-        keyExchange: KeyExchangeMethod? = nil
+        keyExchange: KeyExchangeMethod? = nil,
+        additionalKeyExchanges: [KeyExchangeMethod] = []
     ) {
         self.encryption = encryption
         self.keyBits = keyBits
         self.integrity = integrity
         self.extendedSequenceNumbers = extendedSequenceNumbers
         self.keyExchange = keyExchange
+        self.additionalKeyExchanges = additionalKeyExchanges
     }
 
-    /// Such as "aes256gcm esn".
+    /// Such as "aes256gcm esn x25519+mlkem768".
     public var description: String {
         cipherName(encryption, keyBits, integrity) + (extendedSequenceNumbers ? " esn" : "")
-            + (keyExchange.map { " \($0)" } ?? "")
+            + (keyExchange.map { " " + chainName([$0] + additionalKeyExchanges) } ?? "")
     }
 }
 
@@ -232,6 +251,10 @@ extension EncryptionAlgorithm {
     public var blockLength: Int { self == .aesCBC ? 16 : 1 }
     /// Tag length in bytes: 16 for AEADs, else 0 (the integrity transform has its own).
     public var tagLength: Int { isAEAD ? 16 : 0 }
+}
+
+private func chainName(_ methods: [KeyExchangeMethod]) -> String {
+    methods.map(\.description).joined(separator: "+")
 }
 
 private func cipherName(_ encryption: EncryptionAlgorithm, _ bits: Int, _ integrity: IntegrityAlgorithm) -> String {

@@ -11,7 +11,10 @@ extension AvailableAlgorithms {
             kept.prfs.removeAll { !prfs.contains($0) }
             kept.integrities.removeAll { !integrity.contains($0) }
             kept.keyExchanges.removeAll { !keyExchanges.contains($0) }
-            let whole = proposal.integrities.isEmpty || !kept.integrities.isEmpty
+            kept.additionalKeyExchanges = usable(kept.additionalKeyExchanges)
+            let whole =
+                (proposal.integrities.isEmpty || !kept.integrities.isEmpty)
+                && kept.additionalKeyExchanges.allSatisfy { !$0.isEmpty }
             return kept.ciphers.isEmpty || kept.prfs.isEmpty || kept.keyExchanges.isEmpty || !whole ? nil : kept
         }
     }
@@ -24,10 +27,18 @@ extension AvailableAlgorithms {
             kept.ciphers = usable(kept.ciphers)
             kept.integrities.removeAll { !integrity.contains($0) }
             kept.keyExchanges.removeAll { $0 != .none && !keyExchanges.contains($0) }
-            let whole = proposal.integrities.isEmpty || !kept.integrities.isEmpty
+            kept.additionalKeyExchanges = usable(kept.additionalKeyExchanges)
+            let whole =
+                (proposal.integrities.isEmpty || !kept.integrities.isEmpty)
+                && kept.additionalKeyExchanges.allSatisfy { !$0.isEmpty }
             let secret = proposal.keyExchanges.isEmpty || !kept.keyExchanges.isEmpty
             return kept.ciphers.isEmpty || !whole || !secret ? nil : kept
         }
+    }
+
+    /// A place that has lost all its methods stays, empty, and takes its proposal with it.
+    private func usable(_ places: [[KeyExchangeMethod]]) -> [[KeyExchangeMethod]] {
+        places.map { $0.filter { $0 == .none || keyExchanges.contains($0) } }
     }
 
     private func usable(_ choices: [CipherChoice]) -> [CipherChoice] {

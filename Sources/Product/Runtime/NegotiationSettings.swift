@@ -9,7 +9,8 @@ extension IKEv2.IKEProposal {
             ciphers: specification.ciphers,
             prfs: specification.prfs,
             integrities: specification.integrities,
-            keyExchanges: specification.keyExchanges
+            keyExchanges: specification.keyExchanges,
+            additionalKeyExchanges: specification.additionalKeyExchanges
         )
     }
 }
@@ -21,6 +22,7 @@ extension IKEv2.ESPProposal {
             ciphers: specification.ciphers,
             integrities: specification.integrities,
             keyExchanges: specification.keyExchanges,
+            additionalKeyExchanges: specification.additionalKeyExchanges,
             extendedSequenceNumbers: specification.extendedSequenceNumbers
         )
     }

@@ -159,6 +159,8 @@ public final class ShardCore {
         case .send(let bytes, let path): dataplane.sendIKE(bytes, path: path)
         case .sendKeepalive(let path): dataplane.sendKeepalive(path)
         case .generateKeyExchange(let operation, let method): tools.generate(operation, method)
+        case .encapsulateKeyExchange(let operation, let method, let peerPublic):
+            tools.encapsulate(operation, method, peerPublic)
         case .computeSharedSecret(let operation, let handle, _, let peerPublic):
             let key = privateKeys.removeValue(forKey: handle)
             if let key {

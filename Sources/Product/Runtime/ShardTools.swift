@@ -39,9 +39,20 @@ final class ShardTools: Sendable {
     }
 
     func generate(_ operation: OperationID, _ method: KeyExchangeMethod) {
+        make(operation) { crypto in try? crypto.generateKeyExchange(method) }
+    }
+
+    func encapsulate(_ operation: OperationID, _ method: KeyExchangeMethod, _ peerPublic: [UInt8]) {
+        make(operation) { crypto in try? crypto.encapsulate(method, peerValue: peerPublic) }
+    }
+
+    private func make(
+        _ operation: OperationID,
+        _ key: @escaping @Sendable (any CryptoProvider) -> KeyExchangePrivateKey?
+    ) {
         let handle = KeyExchangeHandle(rawValue: nextHandle.add(1, ordering: .relaxed).oldValue)
         let queued = pool.submit { [self] in
-            guard let key = try? crypto.generateKeyExchange(method) else {
+            guard let key = key(crypto) else {
                 mailbox.post(.answer(.keyExchangeGenerated(operation, handle: nil, publicValue: [])))
                 return
             }

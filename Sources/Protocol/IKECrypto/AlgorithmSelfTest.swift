@@ -118,6 +118,35 @@ public struct AlgorithmSelfTest: Sendable {
                 result.failed.append(method.description)
             }
         }
+        for (method, expected) in [
+            (.mlKEM768, KnownAnswers.mlKEM768), (.mlKEM1024, KnownAnswers.mlKEM1024),
+        ] as [(KeyExchangeMethod, [UInt8])] {
+            if passesEncapsulation(method, expected) {
+                result.keyExchanges.insert(method)
+            } else {
+                result.failed.append(method.description)
+            }
+        }
+    }
+
+    /// Key generation and decapsulation give known bytes (here those of a ciphertext that is rejected, which takes the whole
+    /// of FIPS 203 §6.3); encapsulation is random, so it must come out at the other end; and a key whose coefficients are
+    /// out of range is refused (FIPS 203 §7.2).
+    private func passesEncapsulation(_ method: KeyExchangeMethod, _ expected: [UInt8]) -> Bool {
+        guard let keyLength = method.publicValueLength, let length = method.responderValueLength,
+            let ours = try? provider.keyExchange(method, privateBytes: SecretBytes(KnownAnswers.pattern(64, from: 1))),
+            let rejected = try? provider.sharedSecret(ours, peerValue: KnownAnswers.pattern(length, from: 0x41))
+        else { return false }
+        var hash = SHA256()
+        hash.update(data: ours.publicValue)
+        rejected.withUnsafeBytes { hash.update(bufferPointer: $0) }
+        guard hash.finalize() == expected,
+            let theirs = try? provider.encapsulate(method, peerValue: ours.publicValue),
+            let one = try? provider.sharedSecret(ours, peerValue: theirs.publicValue),
+            let two = try? provider.sharedSecret(theirs, peerValue: ours.publicValue), one.isEqual(to: two)
+        else { return false }
+        let outOfRange = [UInt8](repeating: 0xFF, count: keyLength)
+        return (try? provider.encapsulate(method, peerValue: outOfRange)) == nil
     }
 
     private func passes(_ method: KeyExchangeMethod, _ length: Int, _ expected: [UInt8]) -> Bool {

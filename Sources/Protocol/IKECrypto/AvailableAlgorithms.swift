@@ -37,13 +37,14 @@ public struct AvailableAlgorithms: Hashable, Sendable {
     /// Whether every algorithm of an IKE SA is available.
     public func allows(_ suite: IKESuite) -> Bool {
         allows(suite.encryption, suite.keyBits, suite.integrity) && prfs.contains(suite.prf)
-            && keyExchanges.contains(suite.keyExchange)
+            && suite.allKeyExchanges.allSatisfy(keyExchanges.contains)
     }
 
     /// Whether every algorithm of a Child SA is available.
     public func allows(_ suite: ESPSuite) -> Bool {
         allows(suite.encryption, suite.keyBits, suite.integrity)
             && (suite.keyExchange.map { $0 == .none || keyExchanges.contains($0) } ?? true)
+            && suite.additionalKeyExchanges.allSatisfy(keyExchanges.contains)
     }
 
     /// The hashes of `policy` that a signature algorithm is left for, in the order of SIGNATURE_HASH_ALGORITHMS.

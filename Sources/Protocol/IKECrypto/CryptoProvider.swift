@@ -46,6 +46,13 @@ public protocol CryptoProvider: Sendable {
     /// Makes an ephemeral key.
     func generateKeyExchange(_ method: KeyExchangeMethod) throws(CryptoFailure) -> KeyExchangePrivateKey
 
+    /// The responder's side of a key encapsulation: a fresh secret for the initiator's public value. The result's public
+    /// value is the ciphertext, and ``sharedSecret(_:peerValue:)`` with the same peer value gives the secret.
+    func encapsulate(
+        _ method: KeyExchangeMethod,
+        peerValue: [UInt8]
+    ) throws(CryptoFailure) -> KeyExchangePrivateKey
+
     /// Makes a key from its private bytes: known answers and nothing else.
     func keyExchange(
         _ method: KeyExchangeMethod,

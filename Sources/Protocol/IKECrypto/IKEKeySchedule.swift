@@ -28,35 +28,72 @@ public struct IKEKeySchedule: Sendable {
     ///
     /// > SKEYSEED = prf(SK_d (old), g^ir (new) | Ni | Nr)
     ///
-    /// SKEYSEED comes from the PRF of the old SA, everything else from that of the new one. The initiator of the rekeying
+    /// The secrets of additional key exchanges follow the nonces, in their order (RFC 9370 §2.2.4). SKEYSEED comes from the PRF of the old SA, everything else from that of the new one. The initiator of the rekeying
     /// is the original initiator of the new SA, and its SPI is `initiatorSPI`.
     public func rekeyedKeys(
         suite: IKESuite,
         oldPRF: PRFAlgorithm,
         oldSKd: SecretBytes,
         sharedSecret: SecretBytes,
+        additionalSecrets: [SecretBytes] = [],
         nonces: NoncePair,
         initiatorSPI: IKESPI,
         responderSPI: IKESPI
     ) throws(CryptoFailure) -> IKEKeys {
-        let seed = try provider.prf(
-            oldPRF,
-            key: oldSKd,
-            [.secret(sharedSecret), .bytes(nonces.initiatorNonce), .bytes(nonces.responderNonce)]
-        )
+        let input: [CryptoInput] = [
+            .secret(sharedSecret), .bytes(nonces.initiatorNonce), .bytes(nonces.responderNonce),
+        ]
+        let seed = try provider.prf(oldPRF, key: oldSKd, input + additionalSecrets.map { .secret($0) })
         return try expand(seed, suite, nonces, initiatorSPI, responderSPI)
+    }
+
+    /// The keys of an IKE SA after an additional key exchange of its set-up (RFC 9370 §2.2.2).
+    ///
+    /// > SKEYSEED(n) = prf(SK_d(n-1), SK(n) | Ni | Nr)
+    ///
+    /// Nonces and SPIs are those of IKE_SA_INIT.
+    public func keys(
+        after previous: IKEKeys,
+        suite: IKESuite,
+        sharedSecret: SecretBytes,
+        nonces: NoncePair,
+        initiatorSPI: IKESPI,
+        responderSPI: IKESPI
+    ) throws(CryptoFailure) -> IKEKeys {
+        try rekeyedKeys(
+            suite: suite,
+            oldPRF: suite.prf,
+            oldSKd: previous.skD,
+            sharedSecret: sharedSecret,
+            nonces: nonces,
+            initiatorSPI: initiatorSPI,
+            responderSPI: responderSPI
+        )
+    }
+
+    /// The three keys that a post-quantum pre-shared key goes into (RFC 8784 §3).
+    ///
+    /// > SK_d = prf+ (PPK, SK_d'), SK_pi = prf+ (PPK, SK_pi'), SK_pr = prf+ (PPK, SK_pr')
+    public func mixed(_ keys: PPKKeys, prf: PRFAlgorithm, ppk: SecretBytes) throws(CryptoFailure) -> PPKKeys {
+        guard let length = prf.outputLength else { throw .unsupportedAlgorithm }
+        func mix(_ key: SecretBytes) throws(CryptoFailure) -> SecretBytes {
+            try provider.prfPlus(prf, key: ppk, seed: [.secret(key)], count: length)
+        }
+        return PPKKeys(skD: try mix(keys.skD), skPi: try mix(keys.skPi), skPr: try mix(keys.skPr))
     }
 
     /// The keys of a Child SA (§2.17).
     ///
     /// > KEYMAT = prf+(SK_d, Ni | Nr), or prf+(SK_d, g^ir (new) | Ni | Nr) with a key exchange of its own
     ///
-    /// "Initiator" is whoever started the exchange that makes the child: IKE_AUTH or CREATE_CHILD_SA.
+    /// The secrets of additional key exchanges follow the nonces, in their order (RFC 9370 §2.2.4). "Initiator" is whoever
+    /// started the exchange that makes the child: IKE_AUTH or CREATE_CHILD_SA.
     public func childKeys(
         suite: ESPSuite,
         prf: PRFAlgorithm,
         skD: SecretBytes,
         sharedSecret: SecretBytes?,
+        additionalSecrets: [SecretBytes] = [],
         nonces: NoncePair
     ) throws(CryptoFailure) -> ChildKeys {
         guard let lengths = KeyLengths(suite.encryption, keyBits: suite.keyBits, suite.integrity) else {
@@ -64,6 +101,7 @@ public struct IKEKeySchedule: Sendable {
         }
         var seed: [CryptoInput] = [.bytes(nonces.initiatorNonce), .bytes(nonces.responderNonce)]
         if let sharedSecret { seed.insert(.secret(sharedSecret), at: 0) }
+        seed += additionalSecrets.map { .secret($0) }
         var material = KeyMaterial(try provider.prfPlus(prf, key: skD, seed: seed, count: 2 * lengths.total))
         // > The encryption key (if any) MUST consist of the first bits, the integrity key (if any) of the remaining ones
         let initiator = material.takeESPKeys(lengths)

@@ -23,6 +23,33 @@ public struct IKEKeys: Sendable {
     }
 }
 
+/// The keys of an IKE SA that a post-quantum pre-shared key changes (RFC 8784 §3).
+public struct PPKKeys: Sendable {
+    /// SK_d.
+    public let skD: SecretBytes
+    /// SK_pi.
+    public let skPi: SecretBytes
+    /// SK_pr.
+    public let skPr: SecretBytes
+
+    /// Makes a set of keys.
+    public init(skD: SecretBytes, skPi: SecretBytes, skPr: SecretBytes) {
+        self.skD = skD
+        self.skPi = skPi
+        self.skPr = skPr
+    }
+}
+
+extension IKEKeys {
+    /// The keys that a post-quantum pre-shared key changes.
+    public var ppkPart: PPKKeys { PPKKeys(skD: skD, skPi: skPi, skPr: skPr) }
+
+    /// The same keys with those three changed.
+    public func replacing(_ part: PPKKeys) -> IKEKeys {
+        IKEKeys(skD: part.skD, initiator: initiator, responder: responder, skPi: part.skPi, skPr: part.skPr)
+    }
+}
+
 /// The keys of a Child SA by direction of the exchange that made it (RFC 7296 §2.17).
 public struct ChildKeys: Sendable {
     /// For data that the initiator of the exchange sends.

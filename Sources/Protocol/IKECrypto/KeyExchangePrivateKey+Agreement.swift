@@ -9,6 +9,7 @@ extension KeyExchangePrivateKey {
         case .ecp256: return KeyExchangePrivateKey(P256.KeyAgreement.PrivateKey())
         case .ecp384: return KeyExchangePrivateKey(P384.KeyAgreement.PrivateKey())
         case .ecp521: return KeyExchangePrivateKey(P521.KeyAgreement.PrivateKey())
+        case .mlKEM768, .mlKEM1024: return try generateKEM(method)
         default:
             guard let length = method.modularExponentLength else { throw .unsupportedAlgorithm }
             var drawn: Int32 = 0
@@ -44,6 +45,8 @@ extension KeyExchangePrivateKey {
                 return KeyExchangePrivateKey(
                     try privateBytes.withUnsafeBytes { try P521.KeyAgreement.PrivateKey(rawRepresentation: $0) }
                 )
+            case .mlKEM768, .mlKEM1024:
+                return try restoreKEM(method, seed: privateBytes)
             default:
                 return try modular(method, privateBytes)
             }
@@ -56,7 +59,7 @@ extension KeyExchangePrivateKey {
 
     func agree(_ peerValue: [UInt8]) throws(CryptoFailure) -> SecretBytes {
         // RFC 7296 §3.4: every public value has the length of its group, leading zeros included.
-        guard let length = method.publicValueLength else { throw .unsupportedAlgorithm }
+        guard let length = peerValueLength else { throw .unsupportedAlgorithm }
         guard peerValue.count == length else { throw .invalidPublicValue }
         do {
             switch storage {
@@ -74,7 +77,11 @@ extension KeyExchangePrivateKey {
                 return Self.bytes(try key.sharedSecretFromKeyAgreement(with: peer))
             case .modp(let exponent):
                 return try modularSecret(exponent, peerValue)
-            case .simulated:
+            case .mlKEM768, .mlKEM1024:
+                return try decapsulate(peerValue)
+            case .encapsulated(let secret):
+                return secret
+            case .simulated, .simulatedEncapsulation:
                 throw CryptoFailure.unsupportedAlgorithm
             }
         } catch let failure as CryptoFailure {
@@ -82,6 +89,14 @@ extension KeyExchangePrivateKey {
         } catch {
             // RFC 6989 §2.3: the point is not on the curve, or of small order.
             throw .invalidPublicValue
+        }
+    }
+
+    /// What the peer's public value must have: an initiator's, where we answered it by an encapsulation.
+    var peerValueLength: Int? {
+        switch storage {
+        case .encapsulated, .simulatedEncapsulation: method.publicValueLength
+        default: method.responderValueLength
         }
     }
 

@@ -2,6 +2,9 @@ import Crypto
 import IPsecTypes
 
 /// An ephemeral private key of a key exchange, used once and wiped with its last owner.
+///
+/// For the responder of a key encapsulation it stands for the secret that was encapsulated; its public value is the
+/// ciphertext.
 public struct KeyExchangePrivateKey: Sendable {
     enum Storage: Sendable {
         case x25519(Curve25519.KeyAgreement.PrivateKey)
@@ -10,6 +13,11 @@ public struct KeyExchangePrivateKey: Sendable {
         case ecp521(P521.KeyAgreement.PrivateKey)
         case modp(SecretBytes)
         case simulated
+        case mlKEM768(MLKEM768.PrivateKey)
+        case mlKEM1024(MLKEM1024.PrivateKey)
+        /// The responder's side of an encapsulation: the secret is there already.
+        case encapsulated(SecretBytes)
+        case simulatedEncapsulation
     }
 
     /// The method.
@@ -26,7 +34,7 @@ public struct KeyExchangePrivateKey: Sendable {
 }
 
 extension KeyExchangeMethod {
-    /// Length of a public value in a KE payload; nil for a method that is not implemented.
+    /// Length of the initiator's public value in a KE payload; nil for a method that is not implemented.
     public var publicValueLength: Int? {
         switch self {
         case .modp2048: 256
@@ -38,7 +46,19 @@ extension KeyExchangeMethod {
         case .ecp384: 96
         case .ecp521: 132
         case .x25519: 32
+        case .mlKEM768: 1184
+        case .mlKEM1024: 1568
         default: nil
+        }
+    }
+
+    /// Length of the responder's public value; that of a key encapsulation is a ciphertext (draft-ietf-ipsecme-ikev2-mlkem
+    /// §2.1, Table 1).
+    public var responderValueLength: Int? {
+        switch self {
+        case .mlKEM768: 1088
+        case .mlKEM1024: 1568
+        default: publicValueLength
         }
     }
 

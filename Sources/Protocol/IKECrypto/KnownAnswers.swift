@@ -168,6 +168,9 @@ enum KnownAnswers {
         eca24061df77c1dafe749aac7ef88ba38bca3117292895a3028c749b51db58a34e21d529cbb79acdaf0e15
         """
     )
+    /// SHA-256 of the encapsulation key of the seed 01 02 03 ... and the secret of the ciphertext 41 42 43 ....
+    static let mlKEM768 = hex("4d4853f015b1d60dee0f07e579f20719651bbf8afa7859310f29aa2ec2dcb1b0")
+    static let mlKEM1024 = hex("5b07b29711e32169f693558761f7d2d603d6692cffe20cc2efaf5cac87545862")
     static let ed25519Key = hex(
         "302a300506032b657003210079b5562e8fe654f94078b112e8a98ba7901f853ae695bed7e0e3910bad049664"
     )

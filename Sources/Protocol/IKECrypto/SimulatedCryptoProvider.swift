@@ -53,11 +53,27 @@ public final class SimulatedCryptoProvider: CryptoProvider {
 
     /// The next value of the seed's sequence, as long as a real one of the method.
     public func generateKeyExchange(_ method: KeyExchangeMethod) throws(CryptoFailure) -> KeyExchangePrivateKey {
-        let seed = generator.withLock { state in
+        try simulated(method, seed: nextSeed())
+    }
+
+    private func nextSeed() -> UInt64 {
+        generator.withLock { state in
             state &+= 0x9E37_79B9_7F4A_7C15
             return state
         }
-        return try simulated(method, seed: seed)
+    }
+
+    /// The next value of the seed's sequence, as long as a real ciphertext.
+    public func encapsulate(
+        _ method: KeyExchangeMethod,
+        peerValue: [UInt8]
+    ) throws(CryptoFailure) -> KeyExchangePrivateKey {
+        guard method.isEncapsulation, let length = method.responderValueLength else { throw .unsupportedAlgorithm }
+        guard peerValue.count == method.publicValueLength, peerValue.contains(where: { $0 != 0 }) else {
+            throw .invalidPublicValue
+        }
+        let value = Self.expand(nextSeed(), UInt64(method.rawValue), count: length)
+        return KeyExchangePrivateKey(method: method, publicValue: value, storage: .simulatedEncapsulation)
     }
 
     /// A key that follows from the private bytes.
@@ -74,8 +90,11 @@ public final class SimulatedCryptoProvider: CryptoProvider {
         _ key: KeyExchangePrivateKey,
         peerValue: [UInt8]
     ) throws(CryptoFailure) -> SecretBytes {
-        guard case .simulated = key.storage else { throw .unsupportedAlgorithm }
-        guard peerValue.count == key.publicValue.count, peerValue.contains(where: { $0 != 0 }) else {
+        switch key.storage {
+        case .simulated, .simulatedEncapsulation: break
+        default: throw .unsupportedAlgorithm
+        }
+        guard peerValue.count == key.peerValueLength, peerValue.contains(where: { $0 != 0 }) else {
             throw .invalidPublicValue
         }
         let ours = Self.fold(key.publicValue)
@@ -168,6 +187,7 @@ extension KeyExchangeMethod {
     fileprivate var sharedSecretLength: Int {
         switch self {
         case .ecp256, .ecp384, .ecp521: (publicValueLength ?? 0) / 2
+        case .mlKEM768, .mlKEM1024: 32
         default: publicValueLength ?? 0
         }
     }

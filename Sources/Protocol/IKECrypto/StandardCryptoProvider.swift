@@ -59,6 +59,14 @@ public struct StandardCryptoProvider: CryptoProvider {
         try KeyExchangePrivateKey.generate(method)
     }
 
+    /// Encapsulates with fresh randomness of the library.
+    public func encapsulate(
+        _ method: KeyExchangeMethod,
+        peerValue: [UInt8]
+    ) throws(CryptoFailure) -> KeyExchangePrivateKey {
+        try KeyExchangePrivateKey.encapsulate(method, peerValue)
+    }
+
     /// Makes a key from its private bytes.
     public func keyExchange(
         _ method: KeyExchangeMethod,

@@ -65,6 +65,13 @@ public struct Transform: Hashable, Sendable {
         Transform(type: .keyExchange, id: method.rawValue)
     }
 
+    /// Methods of the additional key exchanges, ADDKE1 first (RFC 9370). Places beyond the seventh do not exist.
+    public static func additionalKeyExchanges(_ places: [[KeyExchangeMethod]]) -> [Transform] {
+        zip(TransformType.additionalKeyExchanges, places).flatMap { type, methods in
+            methods.map { Transform(type: type, id: $0.rawValue) }
+        }
+    }
+
     /// Extended sequence numbers, or none (RFC 7296 §3.3.2: 1 and 0).
     public static func extendedSequenceNumbers(_ extended: Bool) -> Transform {
         Transform(type: .sequenceNumbers, id: extended ? 1 : 0)

@@ -30,6 +30,12 @@ public struct TransformType: RawRepresentable, Hashable, Sendable, Codable, Cust
     /// Additional key exchange 7 (RFC 9370).
     public static let additionalKeyExchange7 = TransformType(rawValue: 12)
 
+    /// The types of the additional key exchanges, in their order (RFC 9370).
+    public static let additionalKeyExchanges: [TransformType] = [
+        .additionalKeyExchange1, .additionalKeyExchange2, .additionalKeyExchange3, .additionalKeyExchange4,
+        .additionalKeyExchange5, .additionalKeyExchange6, .additionalKeyExchange7,
+    ]
+
     /// The RFC's name, or the number of an unknown value.
     public var description: String { Self.names[rawValue] ?? "transform(\(rawValue))" }
 

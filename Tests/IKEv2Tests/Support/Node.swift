@@ -145,7 +145,9 @@ final class Node {
         case .send(let bytes, let path):
             outbox.append(Packet(bytes: bytes, path: path, sender: name))
         case .sendKeepalive(let path): keepalives.append(path)
-        case .generateKeyExchange(let id, let method): return generate(id, method)
+        case .generateKeyExchange(let id, let method): return keep(id, try? crypto.generateKeyExchange(method))
+        case .encapsulateKeyExchange(let id, let method, let peerPublic):
+            return keep(id, try? crypto.encapsulate(method, peerValue: peerPublic))
         case .computeSharedSecret(let id, let handle, _, let peerPublic):
             guard let key = keys.removeValue(forKey: handle) else { return .sharedSecretComputed(id, nil) }
             return .sharedSecretComputed(id, try? crypto.sharedSecret(key, peerValue: peerPublic))
@@ -179,8 +181,8 @@ final class Node {
         return nil
     }
 
-    private func generate(_ id: OperationID, _ method: KeyExchangeMethod) -> IKEEvent {
-        guard let key = try? crypto.generateKeyExchange(method) else {
+    private func keep(_ id: OperationID, _ key: KeyExchangePrivateKey?) -> IKEEvent {
+        guard let key else {
             return .keyExchangeGenerated(id, handle: nil, publicValue: [])
         }
         lastHandle += 1

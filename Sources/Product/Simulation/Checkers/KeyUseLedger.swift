@@ -129,6 +129,13 @@ final class RecordingCryptoProvider: CryptoProvider {
         try base.generateKeyExchange(method)
     }
 
+    func encapsulate(
+        _ method: KeyExchangeMethod,
+        peerValue: [UInt8]
+    ) throws(CryptoFailure) -> KeyExchangePrivateKey {
+        try base.encapsulate(method, peerValue: peerValue)
+    }
+
     func keyExchange(
         _ method: KeyExchangeMethod,
         privateBytes: SecretBytes

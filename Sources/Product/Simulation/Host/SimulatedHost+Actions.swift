@@ -11,7 +11,9 @@ extension SimulatedHost {
         case .sendKeepalive(let path):
             world.mark(self, .keepalive)
             send([0xFF], .udp, path.local, path.remote)
-        case .generateKeyExchange(let id, let method): generate(id, method)
+        case .generateKeyExchange(let id, let method): generate(id) { try? $0.generateKeyExchange(method) }
+        case .encapsulateKeyExchange(let id, let method, let peerPublic):
+            generate(id) { try? $0.encapsulate(method, peerValue: peerPublic) }
         case .computeSharedSecret(let id, let handle, let method, let peerPublic):
             share(id, handle, method, peerPublic)
         case .discardKeyExchange(let handle):
@@ -51,8 +53,8 @@ extension SimulatedHost {
 
     // MARK: Key exchange
 
-    private func generate(_ id: OperationID, _ method: KeyExchangeMethod) {
-        guard !fails(), !isWithoutKeys, let key = try? crypto.generateKeyExchange(method) else {
+    private func generate(_ id: OperationID, _ make: (any CryptoProvider) -> KeyExchangePrivateKey?) {
+        guard !fails(), !isWithoutKeys, let key = make(crypto) else {
             return answer(.keyExchangeGenerated(id, handle: nil, publicValue: []))
         }
         let handle = vault.keep(key)

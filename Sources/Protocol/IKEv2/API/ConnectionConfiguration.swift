@@ -51,6 +51,9 @@ public struct ConnectionConfiguration: Hashable, Sendable {
     public var replacesOlder: Bool
     /// Timers.
     public var timing: ConnectionTiming
+    /// Whether every IKE SA, rekeyed ones too, must have a post-quantum key exchange. Proposals that leave the peer a choice
+    /// without one are then neither offered nor accepted.
+    public var requiresPostQuantum = false
 
     /// Makes a connection.
     public init(

@@ -13,6 +13,8 @@ public struct FailureReport: Hashable, Sendable, CustomStringConvertible {
         case child = "CREATE_CHILD_SA"
         /// INFORMATIONAL.
         case informational = "INFORMATIONAL"
+        /// IKE_INTERMEDIATE.
+        case intermediate = "IKE_INTERMEDIATE"
     }
 
     /// The reason.

@@ -13,6 +13,10 @@ public enum IKEAction: Sendable {
 
     /// Generate an ephemeral key pair and keep the private key. Answer: ``IKEEvent/keyExchangeGenerated(_:handle:publicValue:)``.
     case generateKeyExchange(OperationID, KeyExchangeMethod)
+    /// The responder's side of a key encapsulation: make a fresh secret for the initiator's public value, and keep it as the
+    /// private key is kept. Answer: ``IKEEvent/keyExchangeGenerated(_:handle:publicValue:)`` with the ciphertext, without a
+    /// handle when the peer's value is refused; ``computeSharedSecret(_:handle:method:peerPublic:)`` then gives the secret.
+    case encapsulateKeyExchange(OperationID, KeyExchangeMethod, peerPublic: [UInt8])
     /// Check the peer's public value, compute the shared secret and forget the private key. Answer:
     /// ``IKEEvent/sharedSecretComputed(_:_:)``.
     case computeSharedSecret(

@@ -80,6 +80,14 @@ public struct IKELimits: Hashable, Sendable {
     public var junkMessagesHalfOpen = 32
     /// Unprotected error messages a second, all peers together (RFC 7296 §2.21.4).
     public var unprotectedErrorsPerSecond = 10
+    /// IKE_INTERMEDIATE exchanges of one IKE SA: seven additional key exchanges and one for another use.
+    public var intermediateExchanges = 8
+    /// CREATE_CHILD_SA exchanges of one peer that wait for their additional key exchanges; then the oldest goes.
+    public var awaitedSeries = 4
+    /// How long each waits (RFC 9370 §2.2.4: 5 to 20 seconds).
+    public var awaitedSeriesLifetime: Duration = .seconds(20)
+    /// Additional key exchanges in a row that the peer knows nothing of before the IKE SA is closed.
+    public var lostSeries = 3
     /// Retries of IKE_SA_INIT after COOKIE or INVALID_KE_PAYLOAD, together.
     public var initRetries = 6
 

@@ -12,21 +12,34 @@ public struct IKEProposal: Hashable, Sendable, Codable {
     public var integrities: [IntegrityAlgorithm]
     /// Key exchange methods; the first is the one whose public value is sent along.
     public var keyExchanges: [KeyExchangeMethod]
+    /// Methods of each additional key exchange, ADDKE1 first, at most seven (RFC 9370); empty for none.
+    /// ``KeyExchangeMethod/none`` in a place makes it optional.
+    public var additionalKeyExchanges: [[KeyExchangeMethod]]
 
     /// Makes a proposal.
     public init(
         ciphers: [CipherChoice],
         prfs: [PRFAlgorithm],
         integrities: [IntegrityAlgorithm] = [],
-        keyExchanges: [KeyExchangeMethod]
+        keyExchanges: [KeyExchangeMethod],
+        additionalKeyExchanges: [[KeyExchangeMethod]] = []
     ) {
         self.ciphers = ciphers
         self.prfs = prfs
         self.integrities = integrities
         self.keyExchanges = keyExchanges
+        self.additionalKeyExchanges = additionalKeyExchanges
     }
 
-    /// What Culvert offers by default.
+    /// Whether every choice from it holds against a quantum computer: one of its key exchanges is post-quantum whatever
+    /// the peer chooses.
+    public var guaranteesPostQuantum: Bool {
+        ([keyExchanges] + additionalKeyExchanges).contains { place in
+            !place.isEmpty && place.allSatisfy(\.isPostQuantum)
+        }
+    }
+
+    /// What Culvert offers by default, without additional key exchanges; configuration puts ``hybrid`` before it.
     public static let offered: [IKEProposal] = [
         IKEProposal(
             ciphers: [.aes256GCM, .chaCha20Poly1305],
@@ -34,6 +47,14 @@ public struct IKEProposal: Hashable, Sendable, Codable {
             keyExchanges: [.x25519, .ecp384, .modp4096]
         )
     ]
+
+    /// A classical key exchange with ML-KEM-768 behind it.
+    public static let hybrid = IKEProposal(
+        ciphers: [.aes256GCM, .chaCha20Poly1305],
+        prfs: [.hmacSHA384, .hmacSHA256],
+        keyExchanges: [.x25519],
+        additionalKeyExchanges: [[.mlKEM768]]
+    )
 
     /// What Culvert accepts by default: what it offers, and what native clients bring.
     public static let accepted: [IKEProposal] = [
@@ -60,6 +81,8 @@ public struct ESPProposal: Hashable, Sendable, Codable {
     /// Key exchange methods for PFS, used in CREATE_CHILD_SA only; empty for none. ``KeyExchangeMethod/none`` among
     /// them also accepts a peer that wants no PFS.
     public var keyExchanges: [KeyExchangeMethod]
+    /// Methods of each additional key exchange, ADDKE1 first, at most seven (RFC 9370); empty for none.
+    public var additionalKeyExchanges: [[KeyExchangeMethod]]
     /// 64-bit sequence numbers, best first: `[true, false]` prefers them.
     public var extendedSequenceNumbers: [Bool]
 
@@ -68,13 +91,22 @@ public struct ESPProposal: Hashable, Sendable, Codable {
         ciphers: [CipherChoice],
         integrities: [IntegrityAlgorithm] = [],
         keyExchanges: [KeyExchangeMethod] = [],
+        additionalKeyExchanges: [[KeyExchangeMethod]] = [],
         extendedSequenceNumbers: [Bool] = [true, false]
     ) {
         self.ciphers = ciphers
         self.integrities = integrities
         self.keyExchanges = keyExchanges
+        self.additionalKeyExchanges = additionalKeyExchanges
         self.extendedSequenceNumbers = extendedSequenceNumbers
     }
+
+    /// PFS with a classical key exchange and ML-KEM-768 behind it.
+    public static let hybrid = ESPProposal(
+        ciphers: [.aes256GCM, .chaCha20Poly1305],
+        keyExchanges: [.x25519],
+        additionalKeyExchanges: [[.mlKEM768]]
+    )
 
     /// What Culvert offers by default, with PFS.
     public static let offered: [ESPProposal] = [

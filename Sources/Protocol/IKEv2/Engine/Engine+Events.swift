@@ -96,6 +96,10 @@ extension Engine {
             childResponseGenerated(sa, request, agreement, handle, publicValue)
         case .generateRekey(let rekeying): rekeyGenerated(sa, rekeying, handle, publicValue)
         case .generateRekeyResponse(let rekeying): rekeyResponseGenerated(sa, rekeying, handle, publicValue)
+        case .generateIntermediate: intermediateGenerated(sa, handle, publicValue)
+        case .generateIntermediateResponse: intermediateResponseGenerated(sa, handle, publicValue)
+        case .generateFollowUp(let series): followUpGenerated(sa, series, handle, publicValue)
+        case .generateFollowUpResponse(let series): followUpResponseGenerated(sa, series, handle, publicValue)
         default: discard(handle)
         }
     }
@@ -107,6 +111,10 @@ extension Engine {
         case .shareChildResponse(let request, let agreement): childResponseShared(sa, request, agreement, secret)
         case .shareRekey(let rekeying): rekeyShared(sa, rekeying, secret)
         case .shareRekeyResponse(let rekeying): rekeyResponseShared(sa, rekeying, secret)
+        case .shareIntermediate: intermediateShared(sa, secret)
+        case .shareIntermediateResponse: intermediateResponseShared(sa, secret)
+        case .shareFollowUp(let series): followUpShared(sa, series, secret)
+        case .shareFollowUpResponse(let series): followUpResponseShared(sa, series, secret)
         default: break
         }
     }

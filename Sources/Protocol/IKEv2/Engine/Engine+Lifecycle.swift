@@ -22,7 +22,8 @@ extension Engine {
     /// An IKE SA could not be established.
     func fail(_ sa: IKESA, _ cause: FailureReport.Cause) {
         statistics.failed += 1
-        let stage: FailureReport.Stage = sa.keys == nil ? .initial : .authentication
+        let isBefore = sa.handshake?.intermediate.remaining.isEmpty == false
+        let stage: FailureReport.Stage = sa.keys == nil ? .initial : isBefore ? .intermediate : .authentication
         report(.failed(sa.id, failure(sa, stage, weInitiated: sa.isInitiator, cause)))
         finish(sa, .authenticationFailed)
     }
@@ -119,6 +120,7 @@ extension Engine {
         sa.responseReassembly = nil
         sa.held = []
         sa.tasks = []
+        sa.awaitedSeries = []
     }
 
     func leaveHalfOpen(_ sa: IKESA, _ key: HalfOpenTable.Key) {

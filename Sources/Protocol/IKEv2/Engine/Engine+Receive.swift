@@ -17,7 +17,7 @@ extension Engine {
             } else {
                 receiveInitialRequest(header, datagram, path)
             }
-        case .ikeAuth, .createChildSA, .informational:
+        case .ikeAuth, .createChildSA, .informational, .ikeIntermediate, .ikeFollowupKE:
             receiveProtected(header, datagram, path)
         default:
             drop(.exchangeType, path)
@@ -127,6 +127,7 @@ extension Engine {
     }
 
     private func admits(_ sa: IKESA, _ exchange: ExchangeType) -> Bool {
+        if exchange == .ikeIntermediate { return admitsIntermediate(sa) }
         guard sa.phase == .halfOpen else { return exchange != .ikeAuth }
         if exchange == .ikeAuth { return true }
         // An initiator may break off in the middle of EAP.
@@ -142,7 +143,7 @@ extension Engine {
         if let fragment = envelope.fragment, fragment.number != 1 { return }
         if ProtectedEnvelope.tag(datagram) != sa.responses.lastTag {
             // A sender that found a smaller path MTU splits its request anew: authentic, and yet other bytes.
-            guard envelope.fragment != nil, let keys = sa.receiveKeys,
+            guard envelope.fragment != nil, let keys = sa.responses.lastKeys ?? sa.receiveKeys,
                 (try? crypto.open(message: datagram, bodyOffset: envelope.bodyOffset, keys: keys)) != nil
             else { return drop(.messageID, path) }
         }
@@ -160,7 +161,9 @@ extension Engine {
 
     private func handleRequest(_ sa: IKESA, _ exchange: ExchangeType, _ payloads: [Payload]) {
         switch exchange {
-        case .ikeAuth: receiveAuthRequest(sa, payloads)
+        case .ikeAuth: if beginsAuthentication(sa) { receiveAuthRequest(sa, payloads) }
+        case .ikeIntermediate: receiveIntermediateRequest(sa, payloads)
+        case .ikeFollowupKE: receiveFollowUpRequest(sa, payloads)
         case .createChildSA: receiveCreateChild(sa, payloads)
         case _ where sa.phase == .halfOpen: receiveHalfOpenInformational(sa, payloads)
         default: receiveInformational(sa, payloads)
@@ -192,6 +195,7 @@ extension Engine {
         sa.responses.expected = id &+ 1
         sa.responses.lastTag = current.tag
         sa.responses.lastPath = current.path
+        sa.responses.lastKeys = nil
         sa.responses.lastResponse = datagrams
         send(datagrams, current.path)
     }
@@ -238,6 +242,8 @@ extension Engine {
         case .deleteIKE: finishDeleteIKE(sa)
         case .probe: break
         case .authenticationFailed: remove(sa)
+        case .intermediate: receiveIntermediateResponse(sa, payloads)
+        case .followUp(let series): receiveFollowUpResponse(sa, series, payloads)
         }
     }
 }

@@ -6,14 +6,16 @@ import IPsecTypes
 extension Engine {
     func snapshot(_ id: IKESAID, _ now: Instant) -> IKESASnapshot? {
         guard let sa = newest(id), sa.isEstablished, sa.pending == nil, sa.peerRekeying == nil,
-            sa.childCollisions.isEmpty, let suite = sa.suite, let keys = sa.keys
+            sa.childCollisions.isEmpty, sa.awaitedSeries.isEmpty, let suite = sa.suite, let keys = sa.keys
         else { return nil }
         let outstanding: IKESASnapshot.Outstanding?
         switch sa.requests.outstanding?.context {
         case nil: outstanding = nil
         case .probe: outstanding = frozen(sa, .probe)
         case .deleteChildren(let spis): outstanding = frozen(sa, .deleteChildren(spis))
-        case .initial, .authentication, .createChild, .rekeyIKE, .deleteIKE, .authenticationFailed: return nil
+        case .initial, .authentication, .createChild, .rekeyIKE, .deleteIKE, .authenticationFailed,
+            .intermediate, .followUp:
+            return nil
         }
         return IKESASnapshot(
             version: IKESASnapshot.currentVersion,

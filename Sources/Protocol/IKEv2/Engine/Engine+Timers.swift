@@ -31,6 +31,7 @@ extension Engine {
         if sa.timers.fire(.rekey, now) { enqueue(sa, .rekeyIKE) }
         if sa.timers.fire(.probe, now) { checkLiveness(sa) }
         _ = sa.timers.fire(.task, now)
+        if sa.timers.fire(.series, now) { expireSeries(sa) }
         fireChildTimers(sa)
     }
 

@@ -84,7 +84,7 @@ extension Engine {
     /// An unauthenticated refusal, with what we had offered.
     private func refused(_ sa: IKESA, by notify: NotifyType) -> FailureReport.Cause {
         guard notify == .noProposalChosen else { return .peerRefused(notify) }
-        return .peerRefusedProposals(offered: sa.connection.ikeProposals.map(ProposalText.describe))
+        return .peerRefusedProposals(offered: sa.connection.negotiableProposals.map(ProposalText.describe))
     }
 
     /// Tells the driver to forget the private keys of an exchange that will not be completed.
@@ -92,7 +92,8 @@ extension Engine {
         switch context {
         case .createChild(let negotiation): discard(negotiation.handle)
         case .rekeyIKE(let rekeying): discard(rekeying.handle)
-        case .initial, .authentication, .deleteChildren, .deleteIKE, .probe, .authenticationFailed: break
+        case .followUp(let series): discard(series.handle)
+        case .initial, .authentication, .deleteChildren, .deleteIKE, .probe, .authenticationFailed, .intermediate: break
         }
     }
 

@@ -56,7 +56,7 @@ extension Engine {
     private func chooseConnection(_ sa: IKESA, _ request: AuthRequest) -> ConnectionConfiguration? {
         guard let suite = sa.suite else { return nil }
         return configuration.connections.first { connection in
-            fits(connection, sa, request) && connection.ikeProposals.contains { $0.contains(suite) }
+            fits(connection, sa, request) && connection.negotiableProposals.contains { $0.contains(suite) }
         }
     }
 
@@ -83,8 +83,9 @@ extension Engine {
             return .noProposalChosen(
                 ProposalMismatch(
                     offered: ["\(suite)"],
-                    accepted: connection.ikeProposals.map { ProposalText.describe($0) },
+                    accepted: connection.negotiableProposals.map { ProposalText.describe($0) },
                     reasons: ["IKE_SA_INIT chose a suite that connection \(connection.name) does not allow"]
+                        + connection.postQuantumReasons
                 )
             )
         }
@@ -331,7 +332,20 @@ extension IKEProposal {
     /// Whether a suite is one of this proposal's combinations.
     func contains(_ suite: IKESuite) -> Bool {
         ciphers.contains(CipherChoice(suite.encryption, keyBits: suite.keyBits)) && prfs.contains(suite.prf)
-            && keyExchanges.contains(suite.keyExchange)
+            && keyExchanges.contains(suite.keyExchange) && containsAdditional(suite.additionalKeyExchanges)
             && (suite.integrity == .none ? suite.encryption.isAEAD : integrities.contains(suite.integrity))
+    }
+
+    /// Whether the methods, in their order, are a choice of the additional places; optional places may be missing.
+    private func containsAdditional(_ methods: [KeyExchangeMethod]) -> Bool {
+        var left = methods[...]
+        for place in additionalKeyExchanges where !place.isEmpty {
+            if let next = left.first, place.contains(next) {
+                left = left.dropFirst()
+            } else if !place.contains(.none) {
+                return false
+            }
+        }
+        return left.isEmpty
     }
 }

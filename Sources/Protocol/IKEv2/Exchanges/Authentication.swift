@@ -16,6 +16,7 @@ extension Engine {
             identification: localRound(sa).identity.payload.restOfPayload,
             prf: suite.prf,
             skP: sa.isInitiator ? keys.skPi : keys.skPr,
+            intermediate: handshake.intermediate.authenticated,
             provider: crypto
         )
     }
@@ -29,6 +30,7 @@ extension Engine {
             identification: identification.restOfPayload,
             prf: suite.prf,
             skP: sa.isInitiator ? keys.skPr : keys.skPi,
+            intermediate: handshake.intermediate.authenticated,
             provider: crypto
         )
     }

@@ -4,12 +4,13 @@ import IPsecTypes
 
 /// How our requests for Child SAs end when the peer had the same idea (RFC 7296 §2.8.1, §2.25.1).
 extension Engine {
-    /// Both ends have agreed: makes the Child SA, and settles which of two simultaneous rekeyings stays.
+    /// Both ends have agreed: makes the Child SA, and settles which of two simultaneous rekeyings stays. `secrets` are those
+    /// of its key exchanges, in their order.
     func concludeChild(
         _ sa: IKESA,
         _ negotiation: ChildNegotiation,
         _ agreement: ChildAgreement,
-        _ secret: SecretBytes?
+        _ secrets: [SecretBytes]
     ) {
         if sa.earlyDeletes.contains(agreement.outboundSPI) { return forgo(sa, negotiation) }
         guard let keys = sa.keys, let suite = sa.suite,
@@ -17,7 +18,8 @@ extension Engine {
                 suite: agreement.suite,
                 prf: suite.prf,
                 skD: keys.skD,
-                sharedSecret: secret,
+                sharedSecret: secrets.first,
+                additionalSecrets: Array(secrets.dropFirst()),
                 nonces: NoncePair(
                     initiatorNonce: negotiation.nonce,
                     responderNonce: agreement.remoteNonce
@@ -82,6 +84,7 @@ extension Engine {
         // > that created it. "Lowest" means an octet-by-octet comparison
         let ours = lowest(negotiation.nonce, agreement.remoteNonce)
         if ours.lexicographicallyPrecedes(collision.lowestNonce) { return .lost(old) }
+        stopAwaiting(sa, spi)
         return .won(old, sa.child(inbound: collision.successor))
     }
 
@@ -118,7 +121,9 @@ extension Engine {
         child.rekeyAt = nil
         enqueue(sa, .deleteChild(child.inboundSPI), first: true)
         // The peer deletes the old one.
-        if let old, old.phase == .rekeying { old.phase = .replaced }
+        if let old, old.phase == .rekeying {
+            old.phase = awaitsRekeying(sa, of: old.inboundSPI) ? .installed : .replaced
+        }
     }
 
     /// The peer refuses our request.
@@ -127,7 +132,9 @@ extension Engine {
         let old = negotiation.rekeyed.flatMap { sa.child(inbound: $0) }
         if let spi = negotiation.rekeyed, sa.childCollisions.removeValue(forKey: spi) != nil {
             // > When A receives this error, it already knows there was simultaneous rekeying, so it can ignore the error
-            if let old, old.phase == .rekeying { old.phase = .replaced }
+            if let old, old.phase == .rekeying {
+                old.phase = awaitsRekeying(sa, of: old.inboundSPI) ? .installed : .replaced
+            }
             return report(.collision(sa.id, "\(type): the peer's rekeying stands"))
         }
         // The peer deleted it while we asked.

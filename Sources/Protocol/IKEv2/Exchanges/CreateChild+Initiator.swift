@@ -21,6 +21,11 @@ extension Engine {
     func startRekeyChild(_ sa: IKESA, _ spi: SPI) {
         // The peer may have rekeyed or deleted it meanwhile.
         guard let old = sa.child(inbound: spi), old.phase == .installed, old.peerRekeying == nil else { return }
+        guard !awaitsRekeying(sa, of: spi) else {
+            // The peer's is under way; should it never go on, ours follows.
+            old.rekeyAt = now + jittered(Self.rekeyRetry)
+            return
+        }
         old.phase = .rekeying
         startNegotiation(sa, old.configuration, old.owner, old.localSelectors, old.remoteSelectors, rekeyed: old)
     }
@@ -108,9 +113,13 @@ extension Engine {
             return reject(sa, negotiation, .protocolViolation("no nonce"))
         }
         agreement.remoteNonce = nonce
+        agreement.link = payloads.notify(.additionalKeyExchange)?.data ?? []
+        guard agreement.suite.additionalKeyExchanges.isEmpty || !agreement.link.isEmpty else {
+            return reject(sa, negotiation, .protocolViolation("additional key exchanges without a link"))
+        }
         guard let method = agreement.suite.keyExchange else {
             discard(negotiation.handle)
-            return concludeChild(sa, negotiation, agreement, nil)
+            return concludeChild(sa, negotiation, agreement, [])
         }
         guard let handle = negotiation.handle, method == negotiation.method, let exchange = payloads.keyExchange,
             exchange.method == method
@@ -201,8 +210,25 @@ extension Engine {
         _ secret: SecretBytes?
     ) {
         guard sa.isEstablished else { return }
-        guard let secret else { return reject(sa, negotiation, .keyExchange(negotiation.method ?? .none)) }
-        concludeChild(sa, negotiation, agreement, secret)
+        guard let secret else {
+            // A ciphertext that is none ends the IKE SA (draft-ietf-ipsecme-ikev2-mlkem §2.2).
+            if negotiation.method?.isEncapsulation == true {
+                return close(sa, .protocolError("the ciphertext of the key exchange is refused"))
+            }
+            return reject(sa, negotiation, .keyExchange(negotiation.method ?? .none))
+        }
+        guard !agreement.suite.additionalKeyExchanges.isEmpty else {
+            return concludeChild(sa, negotiation, agreement, [secret])
+        }
+        startSeries(
+            sa,
+            KeyExchangeSeries(
+                purpose: .ourChild(negotiation, agreement),
+                remaining: agreement.suite.additionalKeyExchanges,
+                secrets: [secret],
+                link: agreement.link
+            )
+        )
     }
 
     /// The peer has made a Child SA that we cannot use: it must go again (RFC 7296 §2.21).

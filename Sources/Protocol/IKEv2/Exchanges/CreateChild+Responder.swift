@@ -23,7 +23,7 @@ extension Engine {
         if sa.predecessor != nil { adoptBecauseUsed(sa) }
         if offered.first?.protocolID == .ike { return receiveRekeyRequest(sa, offered, nonce, payloads) }
         // RFC 7296 §2.25.2
-        if case .rekeyIKE? = sa.requests.outstanding?.context {
+        if sa.requests.outstanding?.context.rekeysIKE == true {
             return refuseTemporarily(sa, "the IKE SA is being rekeyed")
         }
         guard let remote = payloads.initiatorSelectors, let local = payloads.responderSelectors else {
@@ -106,7 +106,7 @@ extension Engine {
         }
         guard rekey.protocolID == .esp, let old = sa.child(outbound: spi) else {
             // It may be the very one that our outstanding request makes, whose answer is late.
-            if case .createChild? = sa.requests.outstanding?.context {
+            if sa.requests.outstanding?.context.makesChild == true {
                 return refuseTemporarily(sa, "the peer rekeys \(spi), which we do not know yet")
             }
             let notify = NotifyPayload(protocolID: rekey.protocolID, spi: rekey.spi, type: .childSANotFound)
@@ -116,6 +116,10 @@ extension Engine {
         // RFC 7296 §2.25.1: one that we are closing, or have replaced and are about to close.
         guard old.phase == .installed || old.phase == .rekeying, old.peerRekeying == nil else {
             return refuseTemporarily(sa, "the peer rekeys \(old.inboundSPI), which is being closed")
+        }
+        // RFC 9370 §2.2.4: our own exchange is answered already, and its further key exchanges are under way.
+        if old.phase == .rekeying, case .followUp? = sa.requests.outstanding?.context {
+            return refuseTemporarily(sa, "the peer rekeys \(old.inboundSPI), which we are rekeying")
         }
         // All may be rekeyed at once, but not over and over without the old ones being deleted.
         guard sa.children.count < 2 * configuration.limits.children else {
@@ -181,7 +185,7 @@ extension Engine {
             localNonce: randomBytes(Self.nonceLength)
         )
         guard let method = agreement.suite.keyExchange else { return complete(sa, request, agreement, nil) }
-        emit(.generateKeyExchange(begin(.generateChildResponse(request, agreement), sa), method))
+        answerKeyExchange(sa, .generateChildResponse(request, agreement), method, request.keyExchange?.data ?? [])
     }
 
     func childResponseGenerated(
@@ -192,6 +196,10 @@ extension Engine {
         _ publicValue: [UInt8]
     ) {
         guard let handle, let theirs = request.keyExchange else {
+            // An encapsulation fails when the peer's key is not one (draft-ietf-ipsecme-ikev2-mlkem §2.2).
+            if agreement.suite.keyExchange?.isEncapsulation == true {
+                return refuseSyntax(sa, "the public value is refused")
+            }
             return refuseTemporarily(sa, "no key could be made")
         }
         var agreement = agreement
@@ -216,6 +224,40 @@ extension Engine {
         _ agreement: ChildAgreement,
         _ secret: SecretBytes?
     ) {
+        var answer = childPayloads(agreement)
+        answer.insert(.nonce(NoncePayload(data: agreement.localNonce)), at: 1)
+        if let method = agreement.suite.keyExchange {
+            answer.insert(.keyExchange(KeyExchangePayload(method: method, data: agreement.localPublic)), at: 2)
+        }
+        guard let secret, !agreement.suite.additionalKeyExchanges.isEmpty else {
+            return finishRequestedChild(sa, request, agreement, secret.map { [$0] } ?? [], answer)
+        }
+        let old = request.rekeyed.flatMap { sa.child(inbound: $0) }
+        guard sa.isEstablished, request.rekeyed == nil || old?.isLive == true else {
+            return refuseTemporarily(sa, "closed meanwhile")
+        }
+        if let old, old.phase == .rekeying {
+            let low = lowest(request.nonce, agreement.localNonce)
+            sa.childCollisions[old.inboundSPI] = PeerChildRekeying(successor: agreement.inboundSPI, lowestNonce: low)
+            report(.collision(sa.id, "simultaneous rekeying of \(old.inboundSPI)"))
+        }
+        let series = KeyExchangeSeries(
+            purpose: .peersChild(request, agreement),
+            remaining: agreement.suite.additionalKeyExchanges,
+            secrets: [secret],
+            link: []
+        )
+        awaitSeries(sa, series, answer)
+    }
+
+    /// All key exchanges are done: makes the Child SA, and answers the last of them.
+    func finishRequestedChild(
+        _ sa: IKESA,
+        _ request: ChildRequest,
+        _ agreement: ChildAgreement,
+        _ secrets: [SecretBytes],
+        _ answer: [Payload]
+    ) {
         let old = request.rekeyed.flatMap { sa.child(inbound: $0) }
         let oldIsLive = old?.isLive ?? false
         guard sa.isEstablished, request.rekeyed == nil || oldIsLive, let keys = sa.keys, let suite = sa.suite,
@@ -223,7 +265,8 @@ extension Engine {
                 suite: agreement.suite,
                 prf: suite.prf,
                 skD: keys.skD,
-                sharedSecret: secret,
+                sharedSecret: secrets.first,
+                additionalSecrets: Array(secrets.dropFirst()),
                 nonces: NoncePair(
                     initiatorNonce: request.nonce,
                     responderNonce: agreement.localNonce
@@ -242,11 +285,6 @@ extension Engine {
         )
         child.awaitsConfirmation = old == nil
         child.unconfirmedUntil = now + Self.confirmation
-        var answer = childPayloads(agreement)
-        answer.insert(.nonce(NoncePayload(data: agreement.localNonce)), at: 1)
-        if let method = agreement.suite.keyExchange {
-            answer.insert(.keyExchange(KeyExchangePayload(method: method, data: agreement.localPublic)), at: 2)
-        }
         respond(sa, answer)
         guard let old else { return report(.childEstablished(sa.id, status(of: child))) }
         noteRekeyedByPeer(sa, old, child, request.nonce, agreement.localNonce)

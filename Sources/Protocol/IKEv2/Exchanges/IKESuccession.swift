@@ -4,9 +4,11 @@ import IPsecTypes
 
 /// What becomes of Child SAs when their IKE SA is rekeyed (RFC 7296 §2.8, §2.8.2, §2.18).
 extension Engine {
-    /// The IKE SA that a rekeying made. It has no Child SAs yet.
-    func successor(_ sa: IKESA, _ rekeying: IKERekeying, _ secret: SecretBytes, weInitiated: Bool) -> IKESA? {
-        guard let suite = rekeying.suite, let old = sa.suite, let oldKeys = sa.keys else { return nil }
+    /// The IKE SA that a rekeying made. It has no Child SAs yet. `secrets` are those of its key exchanges, in their order.
+    func successor(_ sa: IKESA, _ rekeying: IKERekeying, _ secrets: [SecretBytes], weInitiated: Bool) -> IKESA? {
+        guard let suite = rekeying.suite, let secret = secrets.first, let old = sa.suite, let oldKeys = sa.keys else {
+            return nil
+        }
         let successor = IKESA(
             id: sa.id,
             // The initiator of the rekeying is the original initiator of what it makes.
@@ -28,6 +30,7 @@ extension Engine {
                 oldPRF: old.prf,
                 oldSKd: oldKeys.skD,
                 sharedSecret: secret,
+                additionalSecrets: Array(secrets.dropFirst()),
                 nonces: nonces,
                 initiatorSPI: successor.initiatorSPI,
                 responderSPI: successor.responderSPI
@@ -106,6 +109,7 @@ extension Engine {
         sa.phase = .replaced
         sa.peerRekeying = nil
         let lease = sa.timers[.lease]
+        sa.awaitedSeries = []
         sa.timers.stopAll(except: [.retransmit, .giveUp])
         sa.timers[.forget] = now + sa.connection.timing.giveUp * 2
         current[sa.id] = successor.localSPI

@@ -32,7 +32,7 @@ extension Engine {
     private func deletedByPeer(_ sa: IKESA, _ spi: SPI) -> SPI? {
         guard let child = sa.children.first(where: { $0.outboundSPI == spi && $0.phase != .lingering }) else {
             // It may be the very one that our outstanding request makes, whose answer is late.
-            if case .createChild? = sa.requests.outstanding?.context,
+            if sa.requests.outstanding?.context.makesChild == true,
                 sa.earlyDeletes.count < configuration.limits.children
             {
                 sa.earlyDeletes.insert(spi)

@@ -22,9 +22,9 @@ extension Engine {
             phase: .initiating,
             ivEpoch: configuration.ivEpoch
         )
-        let method = connection.ikeProposals.first?.keyExchanges.first
+        let method = connection.negotiableProposals.first?.keyExchanges.first
         let handshake = Handshake(localNonce: randomBytes(Self.nonceLength), method: method ?? .none)
-        handshake.offered = ProposalBuilder.ike(connection.ikeProposals)
+        handshake.offered = ProposalBuilder.ike(connection.negotiableProposals)
         sa.handshake = handshake
         insert(sa)
         current[sa.id] = sa.localSPI
@@ -64,6 +64,8 @@ extension Engine {
         payloads.append(.nonce(NoncePayload(data: handshake.localNonce)))
         payloads += natDetectionPayloads(sa, responderSPI: .zero)
         payloads += capabilityPayloads(sa.connection)
+        // RFC 9370 §2.2.1: whoever offers additional key exchanges also offers the exchange that carries them.
+        if handshake.offersAdditional { payloads.append(.notify(.intermediateExchangeSupported)) }
         let header = IKEHeader(
             initiatorSPI: sa.localSPI,
             responderSPI: .zero,
@@ -148,14 +150,20 @@ extension Engine {
     ) {
         guard header.responderSPI != .zero, let nonce = payloads.nonce, let exchange = payloads.keyExchange,
             exchange.method == handshake.method,
-            exchange.method.publicValueLength.map({ $0 == exchange.data.count }) ?? true,
-            let suite = ProposalSelection.acceptIKE(payloads.securityAssociation, offered: handshake.offered),
+            exchange.method.responderValueLength.map({ $0 == exchange.data.count }) ?? true,
+            let suite = ProposalSelection.acceptIKE(
+                payloads.securityAssociation,
+                offered: handshake.offered,
+                withAdditional: payloads.notify(.intermediateExchangeSupported) != nil
+            ),
             suite.keyExchange == handshake.method, isLongEnough(nonce, for: suite.prf)
         else { return drop(.malformedInit, path) }
         concludeRequest(sa)
         sa.timers[.forget] = now + sa.connection.timing.giveUp * 2
         sa.remoteSPI = header.responderSPI
         sa.suite = suite
+        handshake.intermediate.isNegotiated = !suite.additionalKeyExchanges.isEmpty
+        handshake.intermediate.remaining = suite.additionalKeyExchanges
         sa.requests.nextID = 1
         handshake.response = datagram
         handshake.remoteNonce = nonce
@@ -201,6 +209,6 @@ extension Engine {
             )
         else { return fail(sa, .keyExchange(sa.handshake?.method ?? .none)) }
         sa.keys = keys
-        if sa.isInitiator { proveInitiator(sa, handshake) }
+        if sa.isInitiator { continueHandshake(sa, handshake) }
     }
 }

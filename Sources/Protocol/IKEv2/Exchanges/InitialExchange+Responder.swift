@@ -125,15 +125,16 @@ extension Engine {
         var mismatch: ProposalMismatch?
         var tried: [[IKEProposal]] = []
         // Many connections have the same proposals: a stranger's are matched against each only once.
-        for connection in connections where !tried.contains(connection.ikeProposals) {
-            tried.append(connection.ikeProposals)
+        for connection in connections where !tried.contains(connection.negotiableProposals) {
+            tried.append(connection.negotiableProposals)
             let choice = ProposalSelection.selectIKE(
                 offered: request.offered,
-                accepted: connection.ikeProposals,
-                sent: request.keyExchange.method
+                accepted: connection.negotiableProposals,
+                sent: request.keyExchange.method,
+                withAdditional: request.payloads.notify(.intermediateExchangeSupported) != nil
             )
             switch choice {
-            case .failure(let error): mismatch = mismatch ?? error.mismatch
+            case .failure(let error): mismatch = mismatch ?? connection.explained(error.mismatch)
             case .success(let choice):
                 let method = choice.suite.keyExchange
                 guard method == request.keyExchange.method else {
@@ -200,6 +201,8 @@ extension Engine {
         handshake.peerPublic = request.keyExchange.data
         handshake.selectedProposal = choice.proposal
         handshake.halfOpenKey = key
+        handshake.intermediate.isNegotiated = !choice.suite.additionalKeyExchanges.isEmpty
+        handshake.intermediate.remaining = choice.suite.additionalKeyExchanges
         sa.handshake = handshake
         sa.suite = choice.suite
         sa.responses.expected = 1
@@ -208,7 +211,7 @@ extension Engine {
         sa.timers[.forget] = now + configuration.limits.halfOpenLifetime
         insert(sa)
         halfOpen.insert(key, sa.localSPI)
-        emit(.generateKeyExchange(begin(.generateInitialResponse, sa), handshake.method))
+        answerKeyExchange(sa, .generateInitialResponse, handshake.method, handshake.peerPublic)
     }
 
     func initialResponseGenerated(_ sa: IKESA, _ handle: KeyExchangeHandle?, _ publicValue: [UInt8]) {
@@ -229,6 +232,8 @@ extension Engine {
         }
         payloads += capabilityPayloads(sa.connection)
         payloads += initialNotifies(sa, payloads)
+        // What nobody has a use for is not negotiated.
+        if handshake.intermediate.isNegotiated { payloads.append(.notify(.intermediateExchangeSupported)) }
         let header = IKEHeader(
             initiatorSPI: sa.remoteSPI,
             responderSPI: sa.localSPI,

@@ -12,9 +12,14 @@ extension Engine {
         guard sa.isEstablished, sa.peerRekeying == nil, current[sa.id] == sa.localSPI, let suite = sa.suite else {
             return
         }
+        guard !awaitsRekeying(sa) else {
+            // The peer's is under way; should it never go on, ours follows.
+            sa.timers[.rekey] = now + jittered(Self.rekeyRetry)
+            return
+        }
         let spi = freshIKESPI()
-        let offered = ProposalBuilder.ike(sa.connection.ikeProposals, spi: spi)
-        let methods = sa.connection.ikeProposals.flatMap(\.keyExchanges)
+        let offered = ProposalBuilder.ike(sa.connection.negotiableProposals, spi: spi)
+        let methods = sa.connection.negotiableProposals.flatMap(\.keyExchanges)
         guard let method = methods.first(where: { $0 == suite.keyExchange }) ?? methods.first else { return }
         generateRekey(
             sa,
@@ -60,6 +65,11 @@ extension Engine {
         rekeying.remoteNonce = nonce
         rekeying.peerPublic = exchange.data
         rekeying.handle = nil
+        rekeying.link = payloads.notify(.additionalKeyExchange)?.data ?? []
+        guard suite.additionalKeyExchanges.isEmpty || !rekeying.link.isEmpty else {
+            discard(handle)
+            return close(sa, .protocolError("additional key exchanges of the rekeying of the IKE SA without a link"))
+        }
         let id = begin(.shareRekey(rekeying), sa)
         emit(.computeSharedSecret(id, handle: handle, method: rekeying.method, peerPublic: exchange.data))
     }
@@ -88,13 +98,31 @@ extension Engine {
     }
 
     /// The IKE SA goes on, and is tried again before it ends.
-    private func rekeyFailed(_ sa: IKESA, _ cause: FailureReport.Cause) {
+    func rekeyFailed(_ sa: IKESA, _ cause: FailureReport.Cause) {
         report(.childFailed(sa.id, failure(sa, .child, weInitiated: true, cause)))
         sa.timers[.rekey] = now + jittered(Self.rekeyRetry)
     }
 
     func rekeyShared(_ sa: IKESA, _ rekeying: IKERekeying, _ secret: SecretBytes?) {
-        guard let secret, let successor = successor(sa, rekeying, secret, weInitiated: true) else {
+        guard let secret, let suite = rekeying.suite else {
+            return destroy(sa, .protocolError("key exchange of the rekeying of the IKE SA"))
+        }
+        guard !suite.additionalKeyExchanges.isEmpty else { return concludeRekey(sa, rekeying, [secret]) }
+        guard sa.isEstablished else { return }
+        startSeries(
+            sa,
+            KeyExchangeSeries(
+                purpose: .ourIKE(rekeying),
+                remaining: suite.additionalKeyExchanges,
+                secrets: [secret],
+                link: rekeying.link
+            )
+        )
+    }
+
+    /// All key exchanges of our rekeying are done.
+    func concludeRekey(_ sa: IKESA, _ rekeying: IKERekeying, _ secrets: [SecretBytes]) {
+        guard let successor = successor(sa, rekeying, secrets, weInitiated: true) else {
             return destroy(sa, .protocolError("key exchange of the rekeying of the IKE SA"))
         }
         settle(sa, successor, rekeying)
@@ -106,7 +134,9 @@ extension Engine {
         // RFC 7296 §2.25.1: we are creating, rekeying or closing a Child SA.
         switch sa.requests.outstanding?.context {
         case .createChild, .deleteChildren, .deleteIKE: return refuseTemporarily(sa, "a Child SA is being changed")
-        case .initial, .authentication, .rekeyIKE, .probe, .authenticationFailed, nil: break
+        // RFC 9370 §2.2.4: our own exchange is answered already, and its further key exchanges are under way.
+        case .followUp: return refuseTemporarily(sa, "additional key exchanges of ours are under way")
+        case .initial, .authentication, .rekeyIKE, .probe, .authenticationFailed, .intermediate, nil: break
         }
         guard sa.peerRekeying == nil else { return refuseTemporarily(sa, "the IKE SA is rekeyed already") }
         guard sa.replaces.flatMap({ sas[$0] })?.phase != .replaced else {
@@ -115,13 +145,14 @@ extension Engine {
         guard let exchange = payloads.keyExchange else { return refuseSyntax(sa, "rekeying without KE") }
         let selection = ProposalSelection.selectIKE(
             offered: offered,
-            accepted: sa.connection.ikeProposals,
+            accepted: sa.connection.negotiableProposals,
             sent: exchange.method
         )
         let choice: ProposalSelection.IKEChoice
         switch selection {
         case .failure(let error):
-            report(.childFailed(sa.id, failure(sa, .child, weInitiated: false, .noProposalChosen(error.mismatch))))
+            let mismatch = sa.connection.explained(error.mismatch)
+            report(.childFailed(sa.id, failure(sa, .child, weInitiated: false, .noProposalChosen(mismatch))))
             return respond(sa, [.notify(.noProposalChosen)])
         case .success(let selected): choice = selected
         }
@@ -141,7 +172,7 @@ extension Engine {
             method: method,
             peerPublic: exchange.data
         )
-        emit(.generateKeyExchange(begin(.generateRekeyResponse(rekeying), sa), method))
+        answerKeyExchange(sa, .generateRekeyResponse(rekeying), method, exchange.data)
     }
 
     func rekeyResponseGenerated(
@@ -150,7 +181,11 @@ extension Engine {
         _ handle: KeyExchangeHandle?,
         _ publicValue: [UInt8]
     ) {
-        guard let handle else { return refuseTemporarily(sa, "no key could be made") }
+        guard let handle else {
+            // An encapsulation fails when the peer's key is not one (draft-ietf-ipsecme-ikev2-mlkem §2.2).
+            if rekeying.method.isEncapsulation { return refuseSyntax(sa, "the public value is refused") }
+            return refuseTemporarily(sa, "no key could be made")
+        }
         var rekeying = rekeying
         rekeying.localPublic = publicValue
         let id = begin(.shareRekeyResponse(rekeying), sa)
@@ -158,21 +193,44 @@ extension Engine {
     }
 
     func rekeyResponseShared(_ sa: IKESA, _ rekeying: IKERekeying, _ secret: SecretBytes?) {
-        guard let secret else { return refuseSyntax(sa, "the public value is refused") }
-        guard sa.isEstablished, var proposal = rekeying.proposal,
-            let successor = successor(sa, rekeying, secret, weInitiated: false)
-        else { return refuseTemporarily(sa, "closed meanwhile") }
+        guard let secret, let suite = rekeying.suite else { return refuseSyntax(sa, "the public value is refused") }
+        guard sa.isEstablished, var proposal = rekeying.proposal else {
+            return refuseTemporarily(sa, "closed meanwhile")
+        }
         var spi = WireWriter(capacity: 8)
         spi.writeUInt64(rekeying.localSPI.rawValue)
         proposal.spi = spi.bytes
-        respond(
-            sa,
-            [
-                .securityAssociation(SecurityAssociationPayload(proposals: [proposal])),
-                .nonce(NoncePayload(data: rekeying.localNonce)),
-                .keyExchange(KeyExchangePayload(method: rekeying.method, data: rekeying.localPublic)),
-            ]
+        let answer: [Payload] = [
+            .securityAssociation(SecurityAssociationPayload(proposals: [proposal])),
+            .nonce(NoncePayload(data: rekeying.localNonce)),
+            .keyExchange(KeyExchangePayload(method: rekeying.method, data: rekeying.localPublic)),
+        ]
+        guard !suite.additionalKeyExchanges.isEmpty else {
+            return finishRequestedRekey(sa, rekeying, [secret], answer)
+        }
+        if case .rekeyIKE? = sa.requests.outstanding?.context {
+            report(.collision(sa.id, "simultaneous rekeying of the IKE SA"))
+        }
+        let series = KeyExchangeSeries(
+            purpose: .peersIKE(rekeying),
+            remaining: suite.additionalKeyExchanges,
+            secrets: [secret],
+            link: []
         )
+        awaitSeries(sa, series, answer)
+    }
+
+    /// All key exchanges of the peer's rekeying are done: makes the IKE SA, and answers the last of them.
+    func finishRequestedRekey(
+        _ sa: IKESA,
+        _ rekeying: IKERekeying,
+        _ secrets: [SecretBytes],
+        _ answer: [Payload]
+    ) {
+        guard sa.isEstablished, let successor = successor(sa, rekeying, secrets, weInitiated: false) else {
+            return refuseTemporarily(sa, "closed meanwhile")
+        }
+        respond(sa, answer)
         guard case .rekeyIKE? = sa.requests.outstanding?.context else { return adopt(sa, successor) }
         report(.collision(sa.id, "simultaneous rekeying of the IKE SA"))
         sa.peerRekeying = PeerIKERekeying(

@@ -34,8 +34,12 @@ extension Engine {
         sa.queriedActivity = false
         authenticated(sa, path)
         let tag = ProtectedEnvelope.tag(datagram)
-        guard let fragment = envelope.fragment else { return parse(envelope.first, plain, tag) }
-        return reassemble(sa, header, fragment, envelope.first, plain, tag)
+        let head = Array(datagram.prefix(IntermediateState.headLength))
+        guard let fragment = envelope.fragment else {
+            noteReceived(sa, header, head, envelope.first, plain)
+            return parse(envelope.first, plain, tag)
+        }
+        return reassemble(sa, header, fragment, envelope.first, plain, tag, head)
     }
 
     private func reassemble(
@@ -44,7 +48,8 @@ extension Engine {
         _ fragment: (number: Int, total: Int),
         _ first: PayloadType,
         _ plain: [UInt8],
-        _ tag: [UInt8]
+        _ tag: [UInt8],
+        _ head: [UInt8]
     ) -> Opened {
         let isResponse = header.flags.contains(.response)
         var reassembly = isResponse ? sa.responseReassembly : sa.requestReassembly
@@ -59,13 +64,29 @@ extension Engine {
             tag: tag,
             limit: configuration.limits.messageBytes
         )
+        // After the call, which begins anew when the total has grown.
+        if fragment.number == 1 { parts.head = head }
         if case .incomplete = outcome { reassembly = parts } else { reassembly = nil }
         if isResponse { sa.responseReassembly = reassembly } else { sa.requestReassembly = reassembly }
         switch outcome {
         case .incomplete: return .incomplete
         case .refused: return .refused(.limit)
-        case .complete(let first, let bytes, let tag): return parse(first, bytes, tag)
+        case .complete(let first, let bytes, let tag):
+            noteReceived(sa, header, parts.head, first, bytes)
+            return parse(first, bytes, tag)
         }
+    }
+
+    /// Keeps what AUTH will cover of an IKE_INTERMEDIATE message (RFC 9242 §3.3.2).
+    private func noteReceived(
+        _ sa: IKESA,
+        _ header: IKEHeader,
+        _ head: [UInt8],
+        _ first: PayloadType,
+        _ plain: [UInt8]
+    ) {
+        guard header.exchangeType == .ikeIntermediate, let handshake = sa.handshake else { return }
+        handshake.intermediate.received = IntermediateState.octets(head: head, first: first, plain: plain)
     }
 
     private func parse(_ first: PayloadType, _ plain: [UInt8], _ tag: [UInt8]) -> Opened {
@@ -96,6 +117,11 @@ extension Engine {
             messageID: messageID
         )
         let chain = IKEMessage.serialiseChain(payloads)
+        if exchange == .ikeIntermediate, let handshake = sa.handshake, chain.bytes.count <= Self.longestBody {
+            // RFC 9242 §3.3.2: the message before encryption and fragmentation, whose lengths count the payloads alone.
+            let prefix = IKEMessage.encryptedPrefix(header: header, first: chain.first, bodyLength: chain.bytes.count)
+            handshake.intermediate.sent = prefix + chain.bytes
+        }
         let room = Self.datagramRoom(sa)
         let whole = keys.sealedLength(plaintextCount: chain.bytes.count)
         if whole + Self.plainOverhead <= room || !sa.supportsFragments {

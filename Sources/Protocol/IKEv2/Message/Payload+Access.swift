@@ -11,6 +11,15 @@ extension [Payload] {
         for case .keyExchange(let payload) in self { return payload }
         return nil
     }
+    /// The KE payload of an exchange that has one; nil when there is none, or more than one.
+    var onlyKeyExchange: KeyExchangePayload? {
+        var found: KeyExchangePayload?
+        for case .keyExchange(let payload) in self {
+            guard found == nil else { return nil }
+            found = payload
+        }
+        return found
+    }
     var nonce: [UInt8]? {
         for case .nonce(let payload) in self { return payload.data }
         return nil

@@ -9,6 +9,8 @@ struct Reassembly {
     private var byteCount = 0
     private var first: PayloadType = .none
     private(set) var tag: [UInt8] = []
+    /// The start of the first fragment: IKE header and generic header.
+    var head: [UInt8] = []
 
     /// What an added fragment led to.
     enum Outcome {

@@ -11,6 +11,7 @@ enum ProposalBuilder {
             transforms += proposal.prfs.map { .prf($0) }
             transforms += proposal.integrities.map { .integrity($0) }
             transforms += proposal.keyExchanges.map { .keyExchange($0) }
+            transforms += Transform.additionalKeyExchanges(proposal.additionalKeyExchanges)
             return Proposal(number: number, protocolID: .ike, spi: bytes.bytes, transforms: transforms)
         }
     }
@@ -19,13 +20,27 @@ enum ProposalBuilder {
     static func esp(_ proposals: [ESPProposal], spi: SPI, withKeyExchange: Bool) -> [Proposal] {
         var bytes = WireWriter(capacity: 4)
         bytes.writeUInt32(spi.rawValue)
-        return numbered(proposals) { number, proposal in
+        return numbered(withKeyExchange ? proposals : withoutKeyExchanges(proposals)) { number, proposal in
             var transforms = proposal.ciphers.map { Transform.encryption($0.algorithm, keyBits: $0.keyBits) }
             transforms += proposal.integrities.map { .integrity($0) }
-            if withKeyExchange { transforms += proposal.keyExchanges.map { .keyExchange($0) } }
+            if withKeyExchange {
+                transforms += proposal.keyExchanges.map { .keyExchange($0) }
+                transforms += Transform.additionalKeyExchanges(proposal.additionalKeyExchanges)
+            }
             transforms += proposal.extendedSequenceNumbers.map { .extendedSequenceNumbers($0) }
             return Proposal(number: number, protocolID: .esp, spi: bytes.bytes, transforms: transforms)
         }
+    }
+
+    /// Without key exchanges some proposals are the same: each is offered once.
+    private static func withoutKeyExchanges(_ proposals: [ESPProposal]) -> [ESPProposal] {
+        var kept: [ESPProposal] = []
+        for var proposal in proposals {
+            proposal.keyExchanges = []
+            proposal.additionalKeyExchanges = []
+            if !kept.contains(proposal) { kept.append(proposal) }
+        }
+        return kept
     }
 
     private static func numbered<Configured>(
@@ -52,6 +67,8 @@ enum ProposalText {
                 case .integrity: IntegrityAlgorithm(rawValue: id).description
                 case .keyExchange: KeyExchangeMethod(rawValue: id).description
                 case .sequenceNumbers: id == 1 ? "esn" : "no-esn"
+                case let type where TransformType.additionalKeyExchanges.contains(type):
+                    "\(type)=\(KeyExchangeMethod(rawValue: id))"
                 default: "\(transform.type)=\(id)"
                 }
             return name

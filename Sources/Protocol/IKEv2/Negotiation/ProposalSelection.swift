@@ -26,18 +26,27 @@ enum ProposalSelection {
 
     /// Our order decides among the peer's alternatives; only for the key exchange the method it sent a value for goes
     /// first if we accept it, which saves a round trip.
+    ///
+    /// - Parameter withAdditional: whether additional key exchanges can follow. In IKE_SA_INIT that takes a peer that speaks
+    ///   IKE_INTERMEDIATE; without it a proposal with such a transform is skipped (RFC 9370 §2.2.1).
     static func selectIKE(
         offered: [Proposal],
         accepted: [IKEProposal],
-        sent: KeyExchangeMethod?
+        sent: KeyExchangeMethod?,
+        withAdditional: Bool = true
     ) -> Result<IKEChoice, ProposalMismatchError> {
         var reasons: [String] = []
         for (index, ours) in accepted.enumerated() {
             for theirs in offered where theirs.protocolID == .ike {
-                var match = TransformMatch(theirs, known: [.encryption, .prf, .integrity, .keyExchange])
+                var match = TransformMatch(
+                    theirs,
+                    known: [.encryption, .prf, .integrity, .keyExchange],
+                    withAdditional: withAdditional
+                )
                 let cipher = match.cipher(ours.ciphers, ours.integrities)
                 let prf = match.one(.prf, ours.prfs.map(\.rawValue))
                 let method = match.one(.keyExchange, ours.keyExchanges.map(\.rawValue), preferring: sent?.rawValue)
+                let additional = match.additional(ours.additionalKeyExchanges, after: method)
                 guard let cipher, let prf, let method, method != 0, match.failures.isEmpty else {
                     reasons.append(match.reason(index))
                     continue
@@ -47,7 +56,8 @@ enum ProposalSelection {
                     keyBits: cipher.choice.keyBits,
                     prf: PRFAlgorithm(rawValue: prf),
                     integrity: cipher.integrity,
-                    keyExchange: KeyExchangeMethod(rawValue: method)
+                    keyExchange: KeyExchangeMethod(rawValue: method),
+                    additionalKeyExchanges: additional
                 )
                 return .success(IKEChoice(suite: suite, proposal: match.answer))
             }
@@ -65,9 +75,17 @@ enum ProposalSelection {
         var reasons: [String] = []
         for (index, ours) in accepted.enumerated() {
             for theirs in offered where theirs.protocolID == .esp && theirs.childSPI?.isUsable == true {
-                var match = TransformMatch(theirs, known: [.encryption, .integrity, .keyExchange, .sequenceNumbers])
+                var match = TransformMatch(
+                    theirs,
+                    known: [.encryption, .integrity, .keyExchange, .sequenceNumbers],
+                    withAdditional: true
+                )
                 let cipher = match.cipher(ours.ciphers, ours.integrities)
                 let method = match.keyExchange(ours.keyExchanges, keyExchange)
+                var additional: [KeyExchangeMethod] = []
+                if case .negotiated = keyExchange {
+                    additional = match.additional(ours.additionalKeyExchanges, after: method?.rawValue)
+                }
                 let extended = match.sequenceNumbers(ours.extendedSequenceNumbers)
                 guard let cipher, let method, let extended, match.failures.isEmpty else {
                     reasons.append(match.reason(index))
@@ -78,7 +96,8 @@ enum ProposalSelection {
                     keyBits: cipher.choice.keyBits,
                     integrity: cipher.integrity,
                     extendedSequenceNumbers: extended,
-                    keyExchange: method == .none ? nil : method
+                    keyExchange: method == .none ? nil : method,
+                    additionalKeyExchanges: additional
                 )
                 return .success(ESPChoice(suite: suite, proposal: match.answer))
             }
@@ -89,11 +108,18 @@ enum ProposalSelection {
     }
 
     /// The suite of an answer to our IKE proposals; nil when it is not one of what we offered.
-    static func acceptIKE(_ answer: SecurityAssociationPayload?, offered: [Proposal]) -> IKESuite? {
+    ///
+    /// - Parameter withAdditional: false when the peer does not speak IKE_INTERMEDIATE: it must then choose none.
+    static func acceptIKE(
+        _ answer: SecurityAssociationPayload?,
+        offered: [Proposal],
+        withAdditional: Bool = true
+    ) -> IKESuite? {
         guard let proposal = single(answer, .ike, offered),
             let cipher = proposal.transforms(.encryption).first,
             let prf = proposal.transforms(.prf).first,
-            let method = proposal.transforms(.keyExchange).first
+            let method = proposal.transforms(.keyExchange).first,
+            let additional = additional(proposal), withAdditional || additional.isEmpty
         else { return nil }
         let algorithm = EncryptionAlgorithm(rawValue: cipher.id)
         let integrity = IntegrityAlgorithm(rawValue: proposal.transforms(.integrity).first?.id ?? 0)
@@ -103,14 +129,28 @@ enum ProposalSelection {
             keyBits: cipher.keyLength ?? 256,
             prf: PRFAlgorithm(rawValue: prf.id),
             integrity: integrity,
-            keyExchange: KeyExchangeMethod(rawValue: method.id)
+            keyExchange: KeyExchangeMethod(rawValue: method.id),
+            additionalKeyExchanges: additional
         )
+    }
+
+    /// The additional key exchanges that an answer names; nil when it names a method twice, which is an error of the
+    /// responder's (RFC 9370 §2.2.1), or additional ones without a first.
+    private static func additional(_ proposal: Proposal) -> [KeyExchangeMethod]? {
+        let methods = TransformType.additionalKeyExchanges.flatMap(proposal.transforms)
+            .map { KeyExchangeMethod(rawValue: $0.id) }
+            .filter { $0 != .none }
+        let first = proposal.transforms(.keyExchange).map { KeyExchangeMethod(rawValue: $0.id) }.filter { $0 != .none }
+        guard Set(methods + first).count == methods.count + first.count, methods.isEmpty || !first.isEmpty else {
+            return nil
+        }
+        return methods
     }
 
     /// The suite of an answer to our ESP proposals, and the peer's SPI.
     static func acceptESP(_ answer: SecurityAssociationPayload?, offered: [Proposal]) -> (ESPSuite, SPI, Proposal)? {
         guard let proposal = single(answer, .esp, offered), let spi = proposal.childSPI, spi.isUsable,
-            let cipher = proposal.transforms(.encryption).first
+            let cipher = proposal.transforms(.encryption).first, let additional = additional(proposal)
         else { return nil }
         let algorithm = EncryptionAlgorithm(rawValue: cipher.id)
         let integrity = IntegrityAlgorithm(rawValue: proposal.transforms(.integrity).first?.id ?? 0)
@@ -121,7 +161,8 @@ enum ProposalSelection {
             keyBits: cipher.keyLength ?? 256,
             integrity: integrity,
             extendedSequenceNumbers: proposal.transforms(.sequenceNumbers).first?.id == 1,
-            keyExchange: method == 0 ? nil : KeyExchangeMethod(rawValue: method)
+            keyExchange: method == 0 ? nil : KeyExchangeMethod(rawValue: method),
+            additionalKeyExchanges: additional
         )
         return (suite, spi, proposal)
     }
@@ -166,8 +207,9 @@ private struct TransformMatch {
     private(set) var failures: [String] = []
     private var chosen: [Transform] = []
 
-    init(_ offered: Proposal, known: Set<TransformType>) {
+    init(_ offered: Proposal, known: Set<TransformType>, withAdditional: Bool) {
         self.offered = offered
+        let known = withAdditional ? known.union(TransformType.additionalKeyExchanges) : known
         // RFC 7296 §3.3.6: a proposal with a transform type that is not understood is unacceptable.
         for type in Set(offered.transforms.map(\.type)).subtracting(known).sorted(by: { $0.rawValue < $1.rawValue }) {
             failures.append("\(type) is not understood")
@@ -214,6 +256,46 @@ private struct TransformMatch {
         }
         guard !offeredIntegrity.isEmpty else { return (cipher, .none) }
         return one(.integrity, [0]) == nil ? nil : (cipher, .none)
+    }
+
+    /// A method for each place, in our order. A place that the peer left out is NONE, and no method may come twice (RFC 9370
+    /// §2.2.1).
+    mutating func additional(_ places: [[KeyExchangeMethod]], after first: UInt16?) -> [KeyExchangeMethod] {
+        let common = TransformType.additionalKeyExchanges.enumerated().map { place, type -> [UInt16] in
+            let usable = offered.transforms(type).filter { $0.otherAttributes.isEmpty && $0.keyLength == nil }
+            let theirs = offered.transforms(type).isEmpty ? [0] : usable.map(\.id)
+            let ours = place < places.count && !places[place].isEmpty ? places[place].map(\.rawValue) : [0]
+            return ours.filter(theirs.contains)
+        }
+        for (type, ids) in zip(TransformType.additionalKeyExchanges, common) where ids.isEmpty {
+            failures.append("no common \(type)")
+        }
+        var steps = Self.searchSteps
+        guard failures.isEmpty, let picked = Self.distinct(common[...], first.map { [$0] } ?? [], &steps) else {
+            if failures.isEmpty { failures.append("no additional key exchanges without one that comes twice") }
+            return []
+        }
+        for (type, id) in zip(TransformType.additionalKeyExchanges, picked) where !offered.transforms(type).isEmpty {
+            chosen.append(Transform(type: type, id: id))
+        }
+        let methods = picked.filter { $0 != 0 }.map(KeyExchangeMethod.init(rawValue:))
+        // There is nothing for them to be additional to.
+        if !methods.isEmpty, first ?? 0 == 0 { failures.append("additional key exchanges without a first") }
+        return methods
+    }
+
+    /// Choices that the search for distinct methods tries: all of any sensible configuration, and a bound for the others.
+    private static let searchSteps = 512
+
+    /// The first choice for each place, in order of preference, in which no method comes twice.
+    private static func distinct(_ places: ArraySlice<[UInt16]>, _ used: Set<UInt16>, _ steps: inout Int) -> [UInt16]? {
+        guard let place = places.first else { return [] }
+        for id in place where id == 0 || !used.contains(id) {
+            steps -= 1
+            guard steps > 0 else { return nil }
+            if let rest = distinct(places.dropFirst(), id == 0 ? used : used.union([id]), &steps) { return [id] + rest }
+        }
+        return nil
     }
 
     mutating func keyExchange(

@@ -34,10 +34,19 @@ final class Handshake {
 
     /// Where the conversation of IKE_AUTH stands.
     var conversation = AuthConversation()
+    /// IKE_INTERMEDIATE exchanges between IKE_SA_INIT and IKE_AUTH.
+    var intermediate = IntermediateState()
 
     init(localNonce: [UInt8], method: KeyExchangeMethod) {
         self.localNonce = localNonce
         self.method = method
+    }
+
+    /// Whether a proposal of ours has an additional key exchange.
+    var offersAdditional: Bool {
+        offered.contains { proposal in
+            proposal.transforms.contains { TransformType.additionalKeyExchanges.contains($0.type) }
+        }
     }
 
     func context(weInitiated: Bool) -> NoncePair {

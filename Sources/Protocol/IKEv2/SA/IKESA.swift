@@ -80,6 +80,11 @@ final class IKESA {
     var replaces: IKESPI?
     /// How many CREATE_CHILD_SA requests the peer may still send.
     var childRequests = TokenBucket()
+    /// The peer's CREATE_CHILD_SA exchanges that we answered and whose additional key exchanges are still to come, oldest
+    /// first.
+    var awaitedSeries: [KeyExchangeSeries] = []
+    /// How often in a row the peer knew nothing of our additional key exchange.
+    var lostSeries = 0
     /// Made by a rekeying that collided and lost: nothing may move to it.
     var isRedundant = false
     /// The peer's rekeying that we answered while ours was under way (RFC 7296 §2.8.2).
@@ -188,6 +193,8 @@ struct ResponseWindow {
     var lastResponse: [[UInt8]] = []
     /// Where that request came from.
     var lastPath: Path?
+    /// The keys it was protected with, where that exchange changed the keys.
+    var lastKeys: SKKeys?
 
     struct CurrentRequest {
         var exchange: ExchangeType

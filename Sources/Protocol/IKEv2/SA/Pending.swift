@@ -47,6 +47,18 @@ enum Step {
     /// Rekeying of the IKE SA, the peer's request.
     case generateRekeyResponse(IKERekeying)
     case shareRekeyResponse(IKERekeying)
+    /// IKE_INTERMEDIATE, our request.
+    case generateIntermediate
+    case shareIntermediate
+    /// IKE_INTERMEDIATE, the peer's request.
+    case generateIntermediateResponse
+    case shareIntermediateResponse
+    /// IKE_FOLLOWUP_KE, our request.
+    case generateFollowUp(KeyExchangeSeries)
+    case shareFollowUp(KeyExchangeSeries)
+    /// IKE_FOLLOWUP_KE, the peer's request.
+    case generateFollowUpResponse(KeyExchangeSeries)
+    case shareFollowUpResponse(KeyExchangeSeries)
 }
 
 /// What our outstanding request is about.
@@ -60,6 +72,8 @@ enum ExchangeContext {
     case probe
     /// Says AUTHENTICATION_FAILED to a responder that took us in (RFC 7296 §2.21.2).
     case authenticationFailed
+    case intermediate
+    case followUp(KeyExchangeSeries)
 }
 
 /// Something to be done by an exchange of our own, once the window is free.
@@ -111,6 +125,8 @@ struct ChildAgreement {
     var remoteNonce: [UInt8]
     var localNonce: [UInt8] = []
     var localPublic: [UInt8] = []
+    /// What links the first additional key exchange to this one (RFC 9370 §2.2.4).
+    var link: [UInt8] = []
 }
 
 /// The peer's request for a Child SA.
@@ -154,4 +170,34 @@ struct IKERekeying {
     var peerPublic: [UInt8] = []
     var handle: KeyExchangeHandle?
     var triedMethods: [KeyExchangeMethod] = []
+    /// What links the first additional key exchange to this one (RFC 9370 §2.2.4).
+    var link: [UInt8] = []
+}
+
+/// The additional key exchanges of one CREATE_CHILD_SA exchange, by either end (RFC 9370 §2.2.4).
+struct KeyExchangeSeries {
+    /// What is made when all are done.
+    enum Purpose {
+        /// A Child SA that we asked for.
+        case ourChild(ChildNegotiation, ChildAgreement)
+        /// Our rekeying of the IKE SA.
+        case ourIKE(IKERekeying)
+        /// A Child SA that the peer asked for.
+        case peersChild(ChildRequest, ChildAgreement)
+        /// The peer's rekeying of the IKE SA.
+        case peersIKE(IKERekeying)
+    }
+
+    var purpose: Purpose
+    /// Methods still to be done, in their order.
+    var remaining: [KeyExchangeMethod]
+    /// SK(0), SK(1), ...
+    var secrets: [SecretBytes]
+    /// The responder's name for the next exchange.
+    var link: [UInt8]
+    var handle: KeyExchangeHandle?
+    var peerPublic: [UInt8] = []
+    var localPublic: [UInt8] = []
+    /// Until when the responder waits for the next exchange.
+    var until: Instant?
 }

@@ -23,9 +23,11 @@ struct Timers {
         case reassembly
         /// Starts a task that had to wait.
         case task
+        /// Forgets additional key exchanges that the peer did not go on with.
+        case series
     }
 
-    private var table = InlineArray<10, Instant?>(repeating: nil)
+    private var table = InlineArray<11, Instant?>(repeating: nil)
 
     subscript(kind: Kind) -> Instant? {
         get { table[kind.rawValue] }
