@@ -20,5 +20,6 @@ def total(path): [children[].counters | path // 0] | add // 0;
 "spi_out=\($child.outboundSPI // "")",
 "session=\($ike.session // "")",
 "ike_spi=\($ike.initiatorSPI // "") \($ike.responderSPI // "")",
+"failures=\([.. | objects | .code? | strings] | unique | join(" "))",
 "rekeyings=\($ike.rekeyings // 0)",
 "unknown_spi=\([(.counters // {}) | to_entries[] | select(.key | test("unknown.?spi"; "i")) | .value] | add // 0)"

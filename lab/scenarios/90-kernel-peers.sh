@@ -100,6 +100,13 @@ esp_calls() { # KIND
     on a down "$suite"
     nothing_left b
   done
+  check "ESP as protocol 50 over IPv6"
+  on a stop
+  caller "$what" name=v6 local=2001:db8:113::20 remote=2001:db8:113::10 lts=10.30.0.0/24 encap=no suite="$suite" updown=%disabled
+  start a
+  on a up v6 || fail "no connection over IPv6"
+  installed a "$suite"
+  ping_through 10.20.0.2 3
 }
 esp_answers() { # KIND
   local what=$1 suite
@@ -116,6 +123,13 @@ esp_answers() { # KIND
     on a down
     again a
   done
+  check "ESP as protocol 50 over IPv6"
+  on b stop
+  answerer "$what" local=2001:db8:113::20 remote=%any pool=10.99.0.0/24 rts=dynamic encap=no suite=all
+  agent remote=2001:db8:113::20 vips=0.0.0.0 encap=no suite="$suite"
+  call
+  installed b "$suite"
+  ping_through 10.20.0.2 3
 }
 for what in strongswan libreswan openiked; do
   case $what in strongswan) tag=k;; libreswan) tag=l;; openiked) tag=o;; esac
@@ -192,13 +206,17 @@ life_calls() { # KIND
   check "certificates (ECDSA) in IKE fragments, while IP fragments are dropped"
   small_and_fragile
   gateway "${ours_gives[@]}" giveup=6 dpd=3 "${certificate[@]:0:2}" cert=gw.lab fragsize=576
-  caller "$what" local=10.2.0.2 remote=203.0.113.10 "${theirs_has[@]}" giveup=6 "${certificate[@]}"
+  caller "$what" local=10.2.0.2 remote=203.0.113.10 "${theirs_has[@]}" giveup=6 "${certificate[@]}" dpd=3
   start a; call
   ping_through
   check "silence of the peer is noticed"
   net block all
   expect_soon 20 "Culvert notices" no_sa b
   expect "and says so" logged b 'reason="peer_dead"'
+  if [ "$what" != openiked ]; then # (OpenIKED takes more than a minute for it)
+    check "our silence is noticed by the peer"
+    nothing_left a 60
+  fi
   net unblock; again b; on a stop
   check "narrowing: the peer asks for 10.20.0.0/16 and gets 10.20.0.0/28"
   peer b culvert gw local=203.0.113.10 lid=gw.lab rid=runner.lab lts=10.20.0.0/28 "${ours_gives[@]}"; start b
@@ -305,4 +323,44 @@ for what in strongswan libreswan openiked; do
   case $what in strongswan) tag=k;; libreswan) tag=l;; openiked) tag=o;; esac
   scenario $tag-page-calls "$what calls with the configuration of docs/operating/peers.md" limit=120 page_calls $what
   scenario $tag-page-answers "$what answers with the configuration of docs/operating/peers.md" limit=120 page_answers $what
+done
+
+# --- MOBIKE (RFC 4555): one IKE SA, whatever becomes of the address
+still_the_same() { [ "$(ike_spi)" = "$1" ] || fail "the IKE SA is another one: $(ike_spi), not $1"; ping_through; }
+moves_calls() { # KIND
+  local what=$1 spi
+  foreign "$what" initiator
+  net up; guest k home
+  check "MOBIKE: the peer's address changes"
+  gateway pool=10.99.0.0/24
+  caller "$what" remote=203.0.113.10 vips=0.0.0.0 mobike=yes
+  start a; call; ping_through
+  spi=$(ike_spi)
+  in_guest k "ip addr add 10.2.0.9/24 dev eth0; ip addr del 10.2.0.2/24 dev eth0; ip route replace default via 10.2.0.1"
+  expect_soon 30 "its kernel sends from the new address" eval "in_guest k 'ip xfrm state' | grep -q '^src 10.2.0.9 dst'"
+  expect_soon 20 "traffic flows" from a ping -q -c 1 -W 1 10.20.0.2
+  still_the_same "$spi"
+}
+moves_answers() { # KIND
+  local what=$1 spi
+  foreign "$what" responder
+  net up; guest k
+  within registry ip route add 10.99.0.0/24 via 10.20.0.20
+  check "MOBIKE: our address changes, then our access, from behind the NAT to none"
+  answerer "$what" remote=%any pool=10.99.0.0/24 rts=dynamic mobike=yes
+  agent vips=0.0.0.0
+  call; ping_through
+  spi=$(ike_spi)
+  net addr 9
+  expect_soon 20 "traffic flows after the address has changed" from a ping -q -c 1 -W 1 10.20.0.2
+  still_the_same "$spi"
+  net move alt
+  expect_soon 20 "traffic flows over the other access" from a ping -q -c 1 -W 1 10.20.0.2
+  expect "the peer's kernel sends to the new address" eval "in_guest k 'ip xfrm state' | grep -q 'dst 192.0.2.2'"
+  still_the_same "$spi"
+}
+for what in strongswan libreswan; do
+  case $what in strongswan) tag=k;; libreswan) tag=l;; esac
+  scenario $tag-moves-calls "$what in a guest calls, and its address changes (MOBIKE)" limit=150 moves_calls $what
+  scenario $tag-moves-answers "$what in a guest answers, and our address changes (MOBIKE)" limit=150 moves_answers $what
 done

@@ -1,0 +1,81 @@
+# Why it did not work: the code that the catalogue of errors (docs/reference/errors.md) has for it, in our log and in
+# `culvert status`, on whichever side Culvert stands.
+
+told() { # CODE DETAIL: our log and our status have it
+  expect_soon 10 "the log has $1" logged "$(ours)" "code=\"$1\""
+  [ -z "$2" ] || expect "and what was compared" logged "$(ours)" "$2"
+  expect "the status has $1" fact_has "$(ours)" failures "$1"
+}
+explained() { # A B CODE DETAIL KEYS
+  local a=$1 b=$2 code=$3 detail=$4; shift 4
+  pair "$a" "$b" auth=psk "$@"
+  call_fails
+  told "$code" "$detail"
+}
+for pair in 'sc strongswan culvert' 'cs culvert strongswan'; do
+  read -r tag a b <<< "$pair"
+  scenario $tag-says-proposal "no proposal in common is told with both lists ($a calls)" explained "$a" "$b" E1401 'offered=.*aes' a:ike=aes128gcm16-prfsha256-ecp256 b:ike=aes256gcm16-prfsha384-ecp384
+  scenario $tag-says-selectors "selectors without anything in common are told with both lists ($a calls)" explained "$a" "$b" E1202 'wanted=.*10\.77\.0\.0' a:rts=10.77.0.0/24
+done
+
+says_silence() { # A B: the other side falls silent
+  local side; side=$([ "$1" = culvert ] && echo a || echo b)
+  pair "$1" "$2" auth=psk "$side:dpd=2" "$side:giveup=5"
+  call; ping_through
+  net block all
+  expect_soon 30 "the tunnel is given up" no_sa "$side"
+  expect "the log says why" logged "$side" 'reason="peer_dead"|code="E1305"'
+}
+scenario sc-says-silence "a peer that falls silent is told as such by the gateway" says_silence strongswan culvert
+scenario cs-says-silence "a gateway that falls silent is told as such by the agent" says_silence culvert strongswan
+
+says_pool() { # an agent whom the pool has nothing for
+  pair culvert strongswan auth=psk b:pool=
+  call_fails
+  told E1405 'INTERNAL_ADDRESS_FAILURE|no address'
+}
+scenario cs-says-pool "no address for us in the peer's pool is told" says_pool
+
+exhausted() { # more callers than addresses: Culvert on both sides
+  local role number refused=
+  net up; machine gw
+  local dir=$W/gw/etc
+  at gw "$CULVERT" init --name gw.lab --address 203.0.113.10 --dir "$dir" > "$W/gw/init.out" || fail "init: $(tail -3 "$W/gw/init.out")"
+  printf 'version: 1\nresources:\n  lan: {address: 10.20.0.0/28, ports: [icmp]}\nrules:\n' > "$dir/policy.yaml"
+  for number in 1 2 3; do printf '  - name: r%s\n    when: {name: runner%s}\n    allow: [lan]\n' $number $number >> "$dir/policy.yaml"; done
+  sed -i '/^network:/,/^[a-z]/{/pools:/d}' "$dir/gateway.yaml"
+  if grep -q '^network:' "$dir/gateway.yaml"; then sed -i 's|^network:|network:\n  pools: [10.99.0.0/30]|' "$dir/gateway.yaml"
+  else printf 'network:\n  pools: [10.99.0.0/30]\n' >> "$dir/gateway.yaml"; fi
+  daemon gw gateway "$CULVERT" gateway run -c "$dir/gateway.yaml"
+  wait_until 15 at gw "$CULVERT" gateway status -c "$dir/gateway.yaml" || fail "the gateway did not start: $(tail -3 "$W/gw/gateway.log")"
+  number=0
+  for role in runner gw2 registry; do
+    number=$((number + 1)); machine "$role"
+    at gw "$CULVERT" ca issue --name "runner$number" --out "$W/runner$number.culvert" --dir "$dir" > /dev/null || fail issue
+    at "$role" "$CULVERT" up --profile "$W/runner$number.culvert" --timeout 10s > "$W/$role/up.out" 2>&1 || { refused=$role; break; }
+  done
+  [ -n "$refused" ] || fail "a pool of four addresses was enough for three"
+  say "ok: runner$number found the pool exhausted"
+  expect "it is told so" grep -q E1405 "$W/$refused/up.out"
+  expect "its status says so" eval 'at $refused "$CULVERT" status --json | grep -q E1405'
+  expect "the gateway's log says so" grep -q E1405 "$W/gw/gateway.log"
+  expect "the gateway's status says so" eval 'at gw "$CULVERT" gateway status --json -c "$W/gw/etc/gateway.yaml" | grep -q E1405'
+}
+scenario cc-says-pool "an exhausted pool is told at both ends, in logs and status" exhausted
+
+says_cookies() { # a responder that never has enough of cookies
+  net up
+  within gw perl -MIO::Socket::INET -e '
+    my $s = IO::Socket::INET->new(LocalAddr => "203.0.113.10", LocalPort => 500, Proto => "udp") or die;
+    while (1) {
+      my $from = $s->recv(my $m, 4096); next if length $m < 28;
+      my $cookie = pack("CCnCCn", 0, 0, 16, 0, 0, 16390) . pack("N2", rand(2**32), rand(2**32));
+      $s->send(substr($m, 0, 8) . "\0" x 8 . pack("CCCCNN", 41, 0x20, 34, 0x20, 0, 28 + length $cookie) . $cookie, 0, $from);
+    }' > "$W/cookies.out" 2>&1 &
+  peer a culvert runner lid=runner.lab rid=gw.lab remote=203.0.113.10 rts=10.20.0.0/24 vips=0.0.0.0
+  kind[b]=strongswan place[b]=gw
+  start a
+  call_fails
+  told E1411 'cookie'
+}
+scenario c-says-cookies "a gateway that asks for cookies without end is told" says_cookies
