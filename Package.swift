@@ -41,7 +41,11 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 let floor1: [Target.Dependency] = ["IPsecTypes"]
 let control: [Target.Dependency] = ["IPsecTypes", "LegacyDigests", "IKEMessage", "IKECrypto", "IKEv2", "Policy", "Sessions", "AuditLog"]
 let daemon: [Target.Dependency] =
-    control + ["CLinux", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", "Runtime", logging]
+    control
+    + [
+        "CLinux", "RADIUS", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", "Runtime",
+        logging,
+    ]
 
 var targets: [Target] = [
     // Floor 1
@@ -77,15 +81,16 @@ var targets: [Target] = [
     room(
         "Runtime", "Product",
         control + [
-            "CLinux", "EAP", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", crypto, logging,
+            "CLinux", "EAP", "RADIUS", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", crypto,
+            logging,
         ]),
     // Floor 8
     room("Simulation", "Product", control + ["ESP", "CLibcrypto"]),
     room(
         "Gateway", "Product",
         control + [
-            "CLinux", "ESP", "PKI", "AdminAPI", "ConfigFile", "CertificateAuthority", "PacketIO", "Netlink", "Store",
-            "Dataplane", "Runtime", logging,
+            "CLinux", "ESP", "RADIUS", "PKI", "AdminAPI", "ConfigFile", "CertificateAuthority", "PacketIO", "Netlink",
+            "Store", "Dataplane", "Runtime", logging,
         ]),
     room(
         "Agent", "Product",
@@ -97,8 +102,8 @@ var targets: [Target] = [
     tool(
         "culvert",
         control + [
-            "CLinux", "PKI", "AdminAPI", "ConfigFile", "CertificateAuthority", "PacketIO", "Netlink", "Store", "Runtime",
-            "Gateway", "Agent", arguments, crypto, logging,
+            "CLinux", "RADIUS", "PKI", "AdminAPI", "ConfigFile", "CertificateAuthority", "PacketIO", "Netlink", "Store",
+            "Runtime", "Gateway", "Agent", arguments, crypto, logging,
         ]),
     tool(
         "culvert-load",

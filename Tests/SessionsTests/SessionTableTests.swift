@@ -240,3 +240,61 @@ private func table(_ pools: [String] = ["10.99.0.0/28", "fd00::/64"]) throws -> 
         }
     }
 }
+
+// E12: what a RADIUS server says of addresses is honoured inside the pool and where it is free, and refused otherwise.
+
+@Test func framedAddressesOfThePoolAreGiven() throws {
+    var sessions = try table()
+    var wanted = try request("a", "runner1", try engine(["runner1"]))
+    wanted.framedAddresses = [try #require(IPAddress("10.99.0.7"))]
+    let session = try sessions.open(wanted, now: .zero, wall: wall).session
+    #expect(session.addresses.contains(try #require(IPAddress("10.99.0.7"))))
+    #expect(session.addresses.count == 2)
+}
+
+@Test(arguments: ["192.0.2.7", "10.99.0.0", "10.99.0.1", "10.99.0.15"])
+func framedAddressesOutsideThePoolOrOfTheGatewayAreRefused(_ text: String) throws {
+    var sessions = try table()
+    var wanted = try request("a", "runner1", try engine(["runner1"]))
+    let address = try #require(IPAddress(text))
+    wanted.framedAddresses = [address]
+    #expect(throws: SessionRefusal.address(.outside(address))) {
+        try sessions.open(wanted, now: .zero, wall: wall)
+    }
+    #expect(sessions.count == 0 && sessions.pool.activeCount == 0)
+}
+
+@Test func aFramedAddressInUseIsRefusedToOthersAndMovesWithItsOwnUser() throws {
+    let policy = try engine(["runner1", "runner2"])
+    var sessions = try table()
+    let address = try #require(IPAddress("10.99.0.7"))
+    var first = try request("a", "runner1", policy)
+    first.framedAddresses = [address]
+    first.replacesOlder = false
+    _ = try sessions.open(first, now: .zero, wall: wall)
+    var other = try request("b", "runner2", policy)
+    other.framedAddresses = [address]
+    #expect(throws: SessionRefusal.address(.taken(address, session: "a"))) {
+        try sessions.open(other, now: .zero, wall: wall)
+    }
+    first.id = "c"
+    let again = try sessions.open(first, now: .zero, wall: wall)
+    #expect(again.replaced.map(\.id) == ["a"])
+    #expect(again.session.addresses.contains(address))
+}
+
+@Test func aSessionTimeoutEndsASessionAndCanBeChanged() throws {
+    let policy = try engine(["runner1"])
+    var sessions = try table()
+    var wanted = try request("a", "runner1", policy, ends: 500)
+    wanted.longest = .seconds(100)
+    #expect(try sessions.open(wanted, now: .zero, wall: wall).session.hardEnd == .zero + .seconds(100))
+    sessions.limit("a", until: .zero + .seconds(200))
+    #expect(sessions["a"]?.hardEnd == .zero + .seconds(200))
+    // Never beyond the certificate and its grace.
+    sessions.limit("a", until: .zero + .seconds(10_000))
+    #expect(sessions["a"]?.hardEnd == .zero + .seconds(560))
+    sessions.limit("a", until: .zero + .seconds(30))
+    let ended = sessions.expire(now: .zero + .seconds(30))
+    #expect(ended.map(\.end) == [.hardEnd])
+}

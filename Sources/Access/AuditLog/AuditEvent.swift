@@ -38,6 +38,12 @@ public enum AuditEvent: String, Hashable, Sendable, Codable, CaseIterable {
     case packetsDenied = "packets.denied"
     /// A source was limited; aggregated.
     case sourceLimited = "source.limited"
+    /// A RADIUS server stopped answering; the reason names it.
+    case radiusServerDown = "radius.down"
+    /// A RADIUS server answers again.
+    case radiusServerUp = "radius.up"
+    /// No RADIUS server answers: users cannot be let in (E11).
+    case radiusUnreachable = "radius.unreachable"
     /// A certificate was issued.
     case certificateIssued = "certificate.issued"
     /// A certificate was revoked.

@@ -85,6 +85,11 @@ extension GatewayConfiguration {
                     "Child SAs.",
                     (ESPSettings.commonFields + ESPSettings.gatewayFields).map { $0.lifted(\.esp) }
                 ),
+                ConfigSection(
+                    "radius",
+                    "RADIUS servers that authenticate peers by EAP.",
+                    RADIUSSettings.fields(directory).map { $0.lifted(\.radius) }
+                ),
                 ConfigSection("limits", "Bounds.", LimitSettings.fields.map { $0.lifted(\.limits) }),
                 ConfigSection("files", "Files.", GatewayFileSettings.fields(directory).map { $0.lifted(\.files) }),
             ]

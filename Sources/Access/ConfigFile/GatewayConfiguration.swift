@@ -30,6 +30,8 @@ public struct GatewayConfiguration: Hashable, Sendable {
     public var ike = IKESettings()
     /// Child SAs.
     public var esp = ESPSettings()
+    /// RADIUS servers.
+    public var radius = RADIUSSettings()
     /// Bounds.
     public var limits = LimitSettings()
     /// Files.

@@ -6,12 +6,20 @@ public enum AddressPoolFailure: Error, Hashable, Sendable {
     case exhausted(IPAddress.Family)
     /// The address belongs to another session.
     case taken(IPAddress, session: String)
+    /// The address is none that the pools may give.
+    case outside(IPAddress)
 
     /// The failure as an error.
     public var error: CulvertError {
         switch self {
         case .exhausted(let family):
             CulvertError(.poolExhausted, "no IPv\(family.rawValue) address is left in the pools")
+        case .outside(let address):
+            CulvertError(
+                .poolExhausted,
+                "\(address) is no address that the pools may give",
+                next: "let the RADIUS server give addresses of network.pools, and not the gateway's own"
+            )
         case .taken(let address, let session):
             CulvertError(
                 .poolExhausted,
@@ -117,6 +125,18 @@ public struct AddressPool: Sendable {
             throw .taken(address, session: holder.session)
         }
         hold(address, session, identity)
+    }
+
+    /// Gives a certain address of the pools: one that is not the gateway's own, reserved or in use (E12). It may be at rest.
+    public mutating func claimInside(
+        _ address: IPAddress,
+        session: String,
+        identity: String
+    ) throws(AddressPoolFailure) {
+        guard ranges.contains(where: { $0.contains(address) }), !excluded.contains(address) else {
+            throw .outside(address)
+        }
+        try claim(address, session: session, identity: identity)
     }
 
     /// Takes an address back; it rests before anybody but the same identity gets it.

@@ -17,8 +17,11 @@ public struct Session: Hashable, Sendable {
     public var started: Instant
     /// When the lease must have been renewed; nil for no lease.
     public var leaseEnds: Instant?
-    /// When it ends whatever happens: the earlier of the certificate's end and the longest lease; nil for never.
+    /// When it ends whatever happens: the earliest of the certificate's end, the longest lease and a session timeout; nil
+    /// for never.
     public var hardEnd: Instant?
+    /// When its certificate ends; nil without one.
+    public var certificateEnd: Instant?
     /// The serial number of the certificate, in hexadecimal.
     public var certificateSerial: String?
 
@@ -61,6 +64,10 @@ public struct SessionRequest: Sendable {
     public var certificateEnds: WallTime?
     /// The certificate's serial number, in hexadecimal.
     public var certificateSerial: String?
+    /// Addresses of the pools that it must get instead of any: a RADIUS server's Framed-IP-Address.
+    public var framedAddresses: [IPAddress] = []
+    /// How long it may last at most: a RADIUS server's Session-Timeout.
+    public var longest: Duration?
     /// Whether a newer session replaces older ones of the same identity: yes for jobs and agents, no for sites.
     public var replacesOlder: Bool
 
@@ -117,11 +124,13 @@ public enum SessionEnd: String, Hashable, Sendable, Codable {
     /// The lease was not renewed.
     case leaseEnded = "lease ended"
     /// The certificate ended, or the longest lease.
-    case hardEnd = "certificate or longest lease ended"
+    case hardEnd = "certificate, longest lease or session timeout ended"
     /// Policy no longer allows it.
     case policyChanged = "policy no longer allows it"
     /// The peer stopped answering.
     case peerDead = "peer stopped answering"
     /// The certificate was revoked.
     case revoked = "certificate revoked"
+    /// A RADIUS server ended it (RFC 5176).
+    case disconnected = "disconnected by the RADIUS server"
 }

@@ -74,6 +74,7 @@ public struct SessionTable: Sendable {
             started: now,
             leaseEnds: request.grant.lease.map { now + $0 },
             hardEnd: hardEnd,
+            certificateEnd: try Self.certificateEnd(request, now, wall),
             certificateSerial: request.certificateSerial
         )
         insert(session)
@@ -87,6 +88,23 @@ public struct SessionTable: Sendable {
         sessions[id] = session
         deadlines.set(id, session.deadline)
         return session
+    }
+
+    /// Sets when a session ends whatever happens; its certificate and longest lease still count.
+    public mutating func limit(_ id: String, until end: Instant) {
+        guard var session = sessions[id] else { return }
+        let longest = session.grant.maxLease.map { session.started + $0 }
+        session.hardEnd = [end, longest, session.certificateEnd].compactMap { $0 }.min()
+        sessions[id] = session
+        deadlines.set(id, session.deadline)
+    }
+
+    /// Gives a session another subject and grant: its groups changed. Its addresses stay.
+    public mutating func regrant(_ id: String, subject: PolicySubject, grant: PolicyGrant) {
+        guard var session = sessions[id], Session.identityKey(subject) == session.identityKey else { return }
+        session.subject = subject
+        session.grant = grant
+        sessions[id] = session
     }
 
     /// Ends a session; its addresses rest. nil for an unknown one.
@@ -145,20 +163,34 @@ public struct SessionTable: Sendable {
         _ now: Instant,
         _ wall: WallTime
     ) throws(SessionRefusal) -> Instant? {
-        var ends: [Instant] = []
-        if let certificate = request.certificateEnds {
-            let left = certificate.advanced(bySeconds: certificateGrace).secondsSinceEpoch
-                .subtractingReportingOverflow(wall.secondsSinceEpoch)
-            guard left.overflow || left.partialValue > 0 else { throw .ended }
-            if !left.overflow { ends.append(now + .seconds(left.partialValue)) }
-        }
-        if let longest = request.grant.maxLease { ends.append(now + longest) }
-        return ends.min()
+        let ends = [
+            try certificateEnd(request, now, wall), request.grant.maxLease.map { now + $0 },
+            request.longest.map { now + $0 },
+        ]
+        return ends.compactMap { $0 }.min()
+    }
+
+    private static func certificateEnd(
+        _ request: SessionRequest,
+        _ now: Instant,
+        _ wall: WallTime
+    ) throws(SessionRefusal) -> Instant? {
+        guard let certificate = request.certificateEnds else { return nil }
+        let left = certificate.advanced(bySeconds: certificateGrace).secondsSinceEpoch
+            .subtractingReportingOverflow(wall.secondsSinceEpoch)
+        guard left.overflow || left.partialValue > 0 else { throw .ended }
+        return left.overflow ? nil : now + .seconds(left.partialValue)
     }
 
     private func older(_ request: SessionRequest) -> [Session] {
         let same = request.replacesOlder ? sessions(of: request.subject) : []
-        guard case .fixed(let addresses) = request.grant.virtualAddress else { return same }
+        let addresses: [IPAddress]
+        switch request.grant.virtualAddress {
+        case .fixed(let fixed): addresses = fixed
+        // The same user comes back, and its RADIUS server gives it the same address.
+        case .pool: addresses = request.framedAddresses
+        case .none: return same
+        }
         let holders = addresses.compactMap { session(at: $0) }.filter { holder in
             holder.identityKey == Session.identityKey(request.subject) && !same.contains { $0.id == holder.id }
         }
@@ -183,6 +215,11 @@ public struct SessionTable: Sendable {
             case .pool:
                 for family in IPAddress.Family.allCases
                 where request.families.contains(family) && pool.families.contains(family) {
+                    if let framed = request.framedAddresses.first(where: { $0.family == family }) {
+                        try pool.claimInside(framed, session: request.id, identity: identity)
+                        given.append(framed)
+                        continue
+                    }
                     given.append(try pool.lease(family, session: request.id, identity: identity, now: now))
                 }
             }

@@ -149,6 +149,8 @@ public enum ErrorCode: UInt16, Sendable, CaseIterable, CustomStringConvertible {
     case forwardingUnavailable = 1312
     /// The kernel refused a change.
     case kernelRefused = 1313
+    /// A RADIUS server does not answer.
+    case radiusSilent = 1320
     /// No common algorithms.
     case noProposalChosen = 1401
     /// The daemon is not running.

@@ -80,5 +80,12 @@ extension ErrorEntry {
             "A netlink call failed; the message names the call and the error.",
             "check the message of the kernel: dmesg"
         ),
+        ErrorEntry(
+            .radiusSilent,
+            "a RADIUS server does not answer",
+            "The server did not answer within the budget, or its answers were not believed: they need a "
+                + "Message-Authenticator made with the same secret.",
+            "culvert gateway check --radius; look at the server's log"
+        ),
     ]
 }

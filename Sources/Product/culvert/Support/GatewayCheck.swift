@@ -1,10 +1,12 @@
 import ConfigFile
+import Gateway
 import IKECrypto
 import IPsecTypes
 import Netlink
 import PKI
 import PacketIO
 import Policy
+import RADIUS
 import Runtime
 
 /// What `culvert gateway check` finds. Every check runs, whatever an earlier one found.
@@ -38,6 +40,29 @@ struct GatewayCheck {
         let (document, source) = try ConfigurationFiles.policy(configuration.files.policy)
         check.policy(document, file: configuration.files.policy, source: source)
         return check
+    }
+
+    // MARK: RADIUS
+
+    /// Reads the RADIUS servers' secrets; nil when there are none, or one cannot be used.
+    mutating func radius(_ configuration: GatewayConfiguration) -> RADIUSService.Parts? {
+        do throws(CulvertError) {
+            let parts = try configuration.radiusParts()
+            if let parts {
+                let names = parts.access.map { "\($0.name) \($0.endpoint)" }
+                facts.append(.init("radius", names.joined(separator: ", ")))
+            }
+            return parts
+        } catch {
+            errors.append(error)
+            return nil
+        }
+    }
+
+    /// Adds what the servers answered.
+    mutating func add(_ check: RADIUSCheck) {
+        facts += check.facts
+        errors += check.errors
     }
 
     // MARK: Certificate and key

@@ -28,6 +28,10 @@ public struct EAPPassThrough: Sendable {
     private var lastIdentifier: UInt8 = 0
     private var method: UInt8?
 
+    /// Whether the method authenticates both ends, makes a key and withstands dictionaries (RFC 5998 §4): TLS, SIM, TTLS,
+    /// AKA, FAST, IKEv2, AKA', GPSK, pwd and EKE by their numbers. Not MSCHAPv2.
+    public var isMutual: Bool { [13, 18, 21, 23, 43, 49, 50, 51, 52, 53].contains(method ?? 0) }
+
     /// Begins a conversation.
     ///
     /// - Parameters:
