@@ -42,7 +42,7 @@ private func problems(_ text: String) -> [ConfigProblem] {
     #expect(gateway.limits.chain == 8)
     #expect(gateway.files.policy == "/etc/culvert/policy.yaml")
     #expect(gateway.files.control == "/run/culvert/gateway.sock")
-    #expect(gateway.ike.proposals.count == 1)
+    #expect(gateway.ike.proposals.count == 2)
     #expect(gateway.ike.alsoAccept.count == 2)
     #expect(gateway.esp.alsoAccept.count == 4)
 }
@@ -163,7 +163,12 @@ private func problems(_ text: String) -> [ConfigProblem] {
     let unknown = problems("ike: {proposals: [aes265gcm-x25519]}\n")
     #expect(unknown.map(\.code) == [.unknownAlgorithm])
     #expect(unknown.first?.nearest == "aes256gcm")
-    #expect(problems("ike: {proposals: [aes256gcm-mlkem768]}\n").map(\.code) == [.unknownAlgorithm])
+    #expect(problems("ike: {proposals: [aes256gcm-mlkem768]}\n").isEmpty)
+    #expect(problems("ike: {proposals: [aes256gcm-x25519+mlkem512]}\n").map(\.code) == [.weakAlgorithm])
+    let classical = problems("ike:\n  proposals: [aes256gcm-x25519]\n  require_pq: true\n")
+    #expect(classical.map(\.code) == [.invalidValue])
+    #expect(classical.first?.place.line == 3)
+    #expect(problems("ike: {require_pq: true}\n").isEmpty)
 }
 
 @Test func problemsRenderLikeACompilersWithTheLineAndAMark() throws {

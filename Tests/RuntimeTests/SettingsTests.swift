@@ -45,7 +45,11 @@ import Testing
         let settings = IKESettings()
         #expect(settings.offeredProposals.count == settings.proposals.count)
         #expect(settings.acceptedProposals.count == settings.proposals.count + settings.alsoAccept.count)
-        #expect(Array(settings.acceptedProposals.prefix(settings.proposals.count)) == settings.offeredProposals)
+        // A responder takes a post-quantum proposal where there is one.
+        #expect(settings.offeredProposals.first?.guaranteesPostQuantum == true)
+        #expect(settings.acceptedProposals.first == settings.offeredProposals.first)
+        let order = settings.acceptedProposals.map(\.guaranteesPostQuantum)
+        #expect(order == [true, true, true, false, false, false])
     }
 
     @Test func byteLimitsDoNotWrapAround() {
@@ -67,6 +71,11 @@ import Testing
         #expect(available.usable([child]).isEmpty, "PFS does not turn into none")
         child.keyExchanges.append(.none)
         #expect(available.usable([child]).first?.keyExchanges == [.none])
+        var hybrid = good
+        hybrid.additionalKeyExchanges = [[.mlKEM768, KeyExchangeMethod(rawValue: 35)]]
+        #expect(available.usable([hybrid]).first?.additionalKeyExchanges == [[.mlKEM768]])
+        hybrid.additionalKeyExchanges = [[KeyExchangeMethod(rawValue: 35)]]
+        #expect(available.usable([hybrid]).isEmpty, "a hybrid does not turn into a classical one")
     }
 }
 

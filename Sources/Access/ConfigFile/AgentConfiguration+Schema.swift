@@ -93,7 +93,7 @@ extension AgentConnection {
         guard let name, let credentials else {
             _ = [
                 "port", "gateway_id", "id", "ca_sha256", "remote", "local", "virtual_address", "autostart", "ike",
-                "esp",
+                "esp", "ppk_id", "ppk_file", "ppk_required",
             ]
             .map(map.entry)
             map.finish()
@@ -110,6 +110,7 @@ extension AgentConnection {
         autostart = map.value("autostart", .boolean) ?? true
         ikeProposals = map.value("ike", .list(of: .ikeProposal, count: 1...16))
         espProposals = map.value("esp", .list(of: .espProposal, count: 1...16))
+        ppk = PPKReference(map, directory: node.place.directory)
         map.finish()
         if gateway == nil, map.node("gateway") == nil {
             guard case .profile = credentials else {

@@ -133,6 +133,8 @@ public struct AgentConnection: Hashable, Sendable {
     public var ikeProposals: [IKEProposalSpecification]?
     /// ESP proposals instead of the agent's.
     public var espProposals: [ESPProposalSpecification]?
+    /// A post-quantum pre-shared key; nil for none.
+    public var ppk: PPKReference?
 
     /// Makes a connection.
     public init(name: String, gateway: String?, credentials: Credentials) {

@@ -3,9 +3,16 @@ public import IPsecTypes
 /// How Child SAs are negotiated and kept.
 public struct ESPSettings: Hashable, Sendable {
     /// What is offered, in order of preference; a responder accepts it too. Key exchanges are for rekeying with PFS.
-    public var proposals: [ESPProposalSpecification] = standard("aes256gcm-chacha20poly1305-x25519-ecp384-modp4096")
+    public var proposals: [ESPProposalSpecification] = standard(
+        "aes256gcm-chacha20poly1305-x25519+mlkem768",
+        "aes256gcm-chacha20poly1305-x25519-ecp384-modp4096"
+    )
     /// What a responder accepts besides.
     public var alsoAccept: [ESPProposalSpecification] = standard(
+        "aes256gcm-aes128gcm-chacha20poly1305-x25519-ecp384-ecp521-ecp256-modp4096-modp3072-modp2048"
+            + "-ke1_mlkem768-ke1_mlkem1024",
+        "aes256cbc-aes128cbc-sha512-sha384-sha256-x25519-ecp384-ecp521-ecp256-modp4096-modp3072-modp2048"
+            + "-ke1_mlkem768-ke1_mlkem1024",
         "aes256gcm-aes128gcm-chacha20poly1305-x25519-ecp384-ecp521-ecp256-modp4096-modp3072-modp2048",
         "aes256gcm-aes128gcm-chacha20poly1305",
         "aes256cbc-aes128cbc-sha512-sha384-sha256-x25519-ecp384-ecp521-ecp256-modp4096-modp3072-modp2048",

@@ -4,13 +4,20 @@ public import IPsecTypes
 public struct IKESettings: Hashable, Sendable {
     /// What is offered, in order of preference; a responder accepts it too.
     public var proposals: [IKEProposalSpecification] = standard(
+        "aes256gcm-chacha20poly1305-prfsha384-prfsha256-x25519+mlkem768",
         "aes256gcm-chacha20poly1305-prfsha384-prfsha256-x25519-ecp384-modp4096"
     )
     /// What a responder accepts besides.
     public var alsoAccept: [IKEProposalSpecification] = standard(
+        "aes256gcm-aes128gcm-chacha20poly1305-prfsha512-prfsha384-prfsha256-x25519-ecp384-ecp521-ecp256"
+            + "-modp4096-modp3072-modp2048-ke1_mlkem768-ke1_mlkem1024",
+        "aes256cbc-aes128cbc-sha512-sha384-sha256-x25519-ecp384-ecp521-ecp256-modp4096-modp3072-modp2048"
+            + "-ke1_mlkem768-ke1_mlkem1024",
         "aes256gcm-aes128gcm-chacha20poly1305-prfsha512-prfsha384-prfsha256-x25519-ecp384-ecp521-ecp256-modp4096-modp3072-modp2048",
         "aes256cbc-aes128cbc-sha512-sha384-sha256-x25519-ecp384-ecp521-ecp256-modp4096-modp3072-modp2048"
     )
+    /// Whether every IKE SA must have a post-quantum key exchange.
+    public var requirePQ = false
     /// The wait before the first retransmission; each further one is twice as long.
     public var retransmitFirst: Duration = .milliseconds(500)
     /// How long requests of a job's or agent's tunnel are repeated before the peer counts as dead.
@@ -49,6 +56,13 @@ public struct IKESettings: Hashable, Sendable {
                 \.proposals,
                 .list(of: .ikeProposal, count: 1...16),
                 "What is offered for IKE SAs, in order of preference."
+            ),
+            .setting(
+                "require_pq",
+                \.requirePQ,
+                .boolean,
+                "Whether every IKE SA, rekeyed ones too, must have a post-quantum key exchange such as x25519+mlkem768;"
+                    + " proposals without one are then neither offered nor accepted."
             ),
             .setting(
                 "retransmit_first",
@@ -127,6 +141,13 @@ public struct IKESettings: Hashable, Sendable {
     }
 
     func check(_ map: ConfigMap?) {
+        if let map, requirePQ, !proposals.contains(where: \.guaranteesPostQuantum) {
+            map.diagnostics.report(
+                .invalidValue,
+                at: map.place(of: "require_pq"),
+                "no proposal guarantees a post-quantum key exchange, such as aes256gcm-x25519+mlkem768"
+            )
+        }
         guard let map, rekeyFrom > rekeyTo else { return }
         map.diagnostics.report(
             .outOfRange,

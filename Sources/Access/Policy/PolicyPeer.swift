@@ -42,6 +42,16 @@ public struct PolicyPeer: Hashable, Sendable {
         case rsaPKCS1 = "rsa-pkcs1"
     }
 
+    /// A post-quantum pre-shared key of a peer.
+    public struct PPK: Hashable, Sendable {
+        /// The name that both ends know it by.
+        public var id: String
+        /// The file that holds it.
+        public var path: String
+        /// Whether the peer is refused without it.
+        public var isRequired: Bool
+    }
+
     /// Its name.
     public var name: String
     /// Where it stands.
@@ -68,6 +78,8 @@ public struct PolicyPeer: Hashable, Sendable {
     public var ikeProposals: [IKEProposalSpecification]?
     /// ESP proposals instead of the gateway's.
     public var espProposals: [ESPProposalSpecification]?
+    /// A post-quantum pre-shared key (RFC 8784); nil for none.
+    public var ppk: PPK?
     /// How long a session may last; nil for as long as it is kept up.
     public var maxLease: Duration?
 
@@ -110,6 +122,7 @@ public struct PolicyPeer: Hashable, Sendable {
             ?? peer.signatures
         peer.ikeProposals = map.value("ike", .list(of: .ikeProposal, count: 1...16))
         peer.espProposals = map.value("esp", .list(of: .espProposal, count: 1...16))
+        peer.ppk = Self.ppk(map)
         peer.maxLease = map.value("max_lease", .duration(.seconds(60) ... .seconds(365 * 86_400)))
         map.finish()
         peer.checkGrants(map)
@@ -132,6 +145,17 @@ public struct PolicyPeer: Hashable, Sendable {
                 "a peer without a virtual address needs remote: its networks"
             )
         }
+    }
+
+    private static func ppk(_ map: ConfigMap) -> PPK? {
+        let id = map.value("ppk_id", .text("the name of a post-quantum pre-shared key", length: 1...255))
+        let path = map.value("ppk_file", .path(relativeTo: map.place.directory))
+        let isRequired = map.value("ppk_required", .boolean) ?? true
+        if let id, let path { return PPK(id: id, path: path, isRequired: isRequired) }
+        if ["ppk_id", "ppk_file", "ppk_required"].contains(where: { map.node($0) != nil }) {
+            map.diagnostics.report(.missingKey, at: map.place, "ppk_id and ppk_file go together")
+        }
+        return nil
     }
 
     private static func authentication(_ map: ConfigMap) -> Authentication? {

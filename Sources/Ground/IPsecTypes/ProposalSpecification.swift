@@ -78,6 +78,15 @@ public struct IKEProposalSpecification: Hashable, Sendable, Codable, CustomStrin
     }
 }
 
+extension IKEProposalSpecification {
+    /// Whether one of its key exchanges is post-quantum whatever the peer chooses.
+    public var guaranteesPostQuantum: Bool {
+        ([keyExchanges] + additionalKeyExchanges).contains { place in
+            !place.isEmpty && place.allSatisfy(\.isPostQuantum)
+        }
+    }
+}
+
 /// One proposal for Child SAs as configuration names it; see ``IKEProposalSpecification`` for the form.
 ///
 /// Key exchanges are for rekeying with PFS; without any there is none. `esn` and `noesn` choose the sequence number

@@ -382,14 +382,16 @@ extension AgentController {
     private func replaceSecrets(_ shard: ShardCore) {
         var signers: [KeyID: LocalKeyOracle.Signer] = [:]
         var secrets: [KeyID: SecretBytes] = [:]
+        var ppks: [KeyID: SecretBytes] = [:]
         var trust: [String: CertificateAuthenticator.Trust] = [:]
         for (name, tunnel) in tunnels {
             signers[KeyID(name)] = tunnel.connection.signer
             secrets[KeyID(name)] = tunnel.connection.preSharedKey
+            ppks[KeyID(name)] = tunnel.connection.ppk
             trust[name] = tunnel.connection.trust
         }
         shard.replace(
-            oracle: LocalKeyOracle(crypto: parts.crypto, signers: signers, preSharedKeys: secrets),
+            oracle: LocalKeyOracle(crypto: parts.crypto, signers: signers, preSharedKeys: secrets, ppks: ppks),
             authenticator: CertificateAuthenticator(crypto: parts.crypto, trust: trust, registry: parts.registry)
         )
     }

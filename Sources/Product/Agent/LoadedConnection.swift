@@ -22,6 +22,8 @@ struct LoadedConnection: Sendable {
     var signer: LocalKeyOracle.Signer?
     /// Our pre-shared key.
     var preSharedKey: SecretBytes?
+    /// Our post-quantum pre-shared key, under the connection's key name.
+    var ppk: SecretBytes?
     /// Whom we trust.
     var trust: CertificateAuthenticator.Trust?
     /// Whether it is tried again after a failure.
@@ -169,7 +171,7 @@ struct ConnectionLoader {
             local: connection.local.map { TrafficSelector($0) },
             remote: wanted
         )
-        let configuration = ConnectionConfiguration(
+        var configuration = ConnectionConfiguration(
             name: connection.name,
             localIdentity: local,
             remoteIdentity: .oneOf([expected]),
@@ -185,14 +187,35 @@ struct ConnectionLoader {
             fragmentBytes: settings.ike.fragmentSize,
             timing: settings.ike.timing
         )
+        configuration.requiresPostQuantum = settings.ike.requirePQ
+        guard !settings.ike.requirePQ || configuration.ikeProposals.contains(where: \.guaranteesPostQuantum) else {
+            throw CulvertError(
+                .invalidValue,
+                "connection \(connection.name): ike has no proposal with a post-quantum key exchange, which require_pq wants",
+                next: "add one, such as aes256gcm-x25519+mlkem768"
+            )
+        }
+        let ppk = try ppk(connection)
+        configuration.ppk = connection.ppk.map { PPKSettings($0, key: KeyID(connection.name)) }
         return LoadedConnection(
             name: connection.name,
             gateway: gateway,
             remotes: remotes,
             configuration: configuration,
+            ppk: ppk,
             isKept: connection.autostart,
             wantsEverything: PushedSettings.isEverything(connection.remote)
         )
+    }
+
+    private func ppk(_ connection: AgentConnection) throws(CulvertError) -> SecretBytes? {
+        guard let reference = connection.ppk else { return nil }
+        let secret = SecretBytes(wiping: try read(reference.path, isPrivate: true), trimmingLineEnd: true)
+        do throws(KeyRefusal) {
+            return try PreSharedKey(secret).secret
+        } catch {
+            throw CulvertError(.weakPSK, "the post-quantum pre-shared key of \(connection.name) is refused: \(error)")
+        }
     }
 
     private func localIdentity(_ connection: AgentConnection, _ chain: [[UInt8]]) throws(CulvertError) -> Identity {

@@ -14,6 +14,7 @@ struct ConnectionBuilder {
     private(set) var connections: [ConnectionConfiguration] = []
     private(set) var signers: [KeyID: LocalKeyOracle.Signer] = [:]
     private(set) var preSharedKeys: [KeyID: SecretBytes] = [:]
+    private(set) var ppks: [KeyID: SecretBytes] = [:]
     private(set) var trust: [String: CertificateAuthenticator.Trust] = [:]
 
     private let configuration: GatewayConfiguration
@@ -79,7 +80,7 @@ struct ConnectionBuilder {
             ours = .certificate(chain: chain, key: KeyID(name))
             theirs = .certificate(authorityKeyHashes: hashes(anchors))
         }
-        add(base(name, local, .oneOf([remote]), ours, theirs), peer)
+        try add(base(name, local, .oneOf([remote]), ours, theirs), peer)
     }
 
     /// Peers with distinguished names share one connection; policy tells them apart by their certificates' subjects and
@@ -114,15 +115,29 @@ struct ConnectionBuilder {
         let local = first.localID.flatMap { Identity($0) } ?? identity
         let ours = LocalAuthentication.certificate(chain: chain, key: KeyID(name))
         let theirs = RemoteAuthentication.certificate(authorityKeyHashes: hashes(all))
-        add(base(name, local, .anyDistinguishedName, ours, theirs), first)
+        try add(base(name, local, .anyDistinguishedName, ours, theirs), first)
     }
 
-    private mutating func add(_ made: ConnectionConfiguration, _ peer: PolicyPeer) {
+    private mutating func add(_ made: ConnectionConfiguration, _ peer: PolicyPeer) throws(CulvertError) {
         var connection = made
         connection.signatures = signaturePolicy(peer.signatures)
         if let own = peer.ikeProposals { connection.ikeProposals = available.usable(own.map { IKEProposal($0) }) }
         if let own = peer.espProposals {
             connection.children[0].proposals = available.usable(own.map { ESPProposal($0) })
+        }
+        guard !connection.requiresPostQuantum || connection.ikeProposals.contains(where: \.guaranteesPostQuantum) else {
+            throw CulvertError(
+                .invalidValue,
+                "\(peer.reference): ike has no proposal with a post-quantum key exchange, which require_pq wants",
+                next: "add one, such as aes256gcm-x25519+mlkem768"
+            )
+        }
+        if let ppk = peer.ppk {
+            ppks[KeyID(made.name)] = try sharedKey(ppk.path)
+            connection.ppk = PPKSettings(
+                entries: [.init(identifier: Array(ppk.id.utf8), key: KeyID(made.name))],
+                isRequired: ppk.isRequired
+            )
         }
         connection.timing = configuration.ike.siteTiming
         connection.replacesOlder = false
@@ -159,7 +174,7 @@ struct ConnectionBuilder {
             local: everything,
             remote: everything
         )
-        return ConnectionConfiguration(
+        var connection = ConnectionConfiguration(
             name: name,
             localIdentity: local,
             remoteIdentity: remote,
@@ -171,6 +186,8 @@ struct ConnectionBuilder {
             fragmentBytes: configuration.ike.fragmentSize,
             timing: configuration.ike.timing
         )
+        connection.requiresPostQuantum = configuration.ike.requirePQ
+        return connection
     }
 
     private func anchors(

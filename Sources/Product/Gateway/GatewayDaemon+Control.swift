@@ -179,7 +179,7 @@ extension GatewayDaemon {
 extension LoadedGateway {
     /// The secrets, for the shard.
     func oracle(_ crypto: any CryptoProvider) -> LocalKeyOracle {
-        LocalKeyOracle(crypto: crypto, signers: signers, preSharedKeys: preSharedKeys)
+        LocalKeyOracle(crypto: crypto, signers: signers, preSharedKeys: preSharedKeys, ppks: ppks)
     }
 
     /// Whom each connection trusts, for the shard.

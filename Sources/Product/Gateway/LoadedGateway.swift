@@ -22,6 +22,7 @@ public struct LoadedGateway: Sendable {
 
     let signers: [KeyID: LocalKeyOracle.Signer]
     let preSharedKeys: [KeyID: SecretBytes]
+    let ppks: [KeyID: SecretBytes]
     let trust: [String: CertificateAuthenticator.Trust]
 
     /// The connection of everybody who has no entry of its own.
@@ -86,6 +87,7 @@ public struct LoadedGateway: Sendable {
             ownRoots: Set(own.certificates.map(\.fingerprint)),
             signers: builder.signers,
             preSharedKeys: builder.preSharedKeys,
+            ppks: builder.ppks,
             trust: builder.trust
         )
     }

@@ -11,6 +11,8 @@ public protocol KeyOracle: Sendable {
     func prove(_ request: PreSharedKeyRequest) -> [UInt8]?
     /// Whether `claimed` is the AUTH data that the pre-shared key gives.
     func verify(_ request: PreSharedKeyRequest, claimed: [UInt8]) -> Bool
+    /// The keys of an IKE SA with a post-quantum pre-shared key in them; nil when there is no such key.
+    func mix(_ request: PPKRequest) -> PPKKeys?
 }
 
 /// A key oracle in this process's memory. A reload makes a new one.
@@ -32,16 +34,19 @@ public struct LocalKeyOracle: KeyOracle {
     private let crypto: any CryptoProvider
     private let signers: [KeyID: Signer]
     private let preSharedKeys: [KeyID: SecretBytes]
+    private let ppks: [KeyID: SecretBytes]
 
     /// Makes an oracle of these secrets.
     public init(
         crypto: any CryptoProvider,
         signers: [KeyID: Signer] = [:],
-        preSharedKeys: [KeyID: SecretBytes] = [:]
+        preSharedKeys: [KeyID: SecretBytes] = [:],
+        ppks: [KeyID: SecretBytes] = [:]
     ) {
         self.crypto = crypto
         self.signers = signers
         self.preSharedKeys = preSharedKeys
+        self.ppks = ppks
     }
 
     /// Signs with the key's best algorithm that the peer knows.
@@ -84,6 +89,12 @@ public struct LocalKeyOracle: KeyOracle {
     public func prove(_ request: PreSharedKeyRequest) -> [UInt8]? {
         guard let secret = preSharedKeys[request.key] else { return nil }
         return try? crypto.sharedKeyAuthentication(request.prf, secret: secret, octets: request.octets)
+    }
+
+    /// The derivation of RFC 8784 §3.
+    public func mix(_ request: PPKRequest) -> PPKKeys? {
+        guard let ppk = ppks[request.key] else { return nil }
+        return try? IKEKeySchedule(provider: crypto).mixed(request.keys, prf: request.prf, ppk: ppk)
     }
 
     /// Constant-time comparison with the AUTH data of RFC 7296 §2.15.

@@ -53,16 +53,22 @@ extension IKESettings {
     /// What is offered.
     public var offeredProposals: [IKEv2.IKEProposal] { proposals.map { IKEv2.IKEProposal($0) } }
 
-    /// What a responder accepts.
-    public var acceptedProposals: [IKEv2.IKEProposal] { (proposals + alsoAccept).map { IKEv2.IKEProposal($0) } }
+    /// What a responder accepts. A peer that offers a post-quantum key exchange gets it, wherever it stands.
+    public var acceptedProposals: [IKEv2.IKEProposal] {
+        let all = (proposals + alsoAccept).map { IKEv2.IKEProposal($0) }
+        return all.filter(\.guaranteesPostQuantum) + all.filter { !$0.guaranteesPostQuantum }
+    }
 }
 
 extension ESPSettings {
     /// What is offered.
     public var offeredProposals: [IKEv2.ESPProposal] { proposals.map { IKEv2.ESPProposal($0) } }
 
-    /// What a responder accepts.
-    public var acceptedProposals: [IKEv2.ESPProposal] { (proposals + alsoAccept).map { IKEv2.ESPProposal($0) } }
+    /// What a responder accepts; with additional key exchanges first.
+    public var acceptedProposals: [IKEv2.ESPProposal] {
+        let all = (proposals + alsoAccept).map { IKEv2.ESPProposal($0) }
+        return all.filter { !$0.additionalKeyExchanges.isEmpty } + all.filter(\.additionalKeyExchanges.isEmpty)
+    }
 
     /// A child with these settings.
     public func child(
@@ -94,5 +100,15 @@ extension UInt64 {
     fileprivate func multipliedSaturating(by factor: UInt64) -> UInt64 {
         let (product, overflow) = multipliedReportingOverflow(by: factor)
         return overflow ? .max : product
+    }
+}
+
+extension PPKSettings {
+    /// The settings of a configured key, held by the oracle as `key`.
+    public init(_ reference: PPKReference, key: KeyID) {
+        self.init(
+            entries: [Entry(identifier: Array(reference.id.utf8), key: key)],
+            isRequired: reference.isRequired
+        )
     }
 }

@@ -168,6 +168,7 @@ public final class ShardCore {
             } else {
                 pending.append(.sharedSecretComputed(operation, nil))
             }
+        case .mixPPK(let operation, let request): pending.append(.ppkMixed(operation, tools.mix(request)))
         case .discardKeyExchange(let handle): privateKeys[handle] = nil
         case .sign(let operation, let request): tools.sign(operation, request)
         case .provePreSharedKey(let operation, let request):

@@ -81,6 +81,10 @@ final class ShardTools: Sendable {
         trust.withLock { $0.oracle }.prove(request)
     }
 
+    func mix(_ request: PPKRequest) -> PPKKeys? {
+        trust.withLock { $0.oracle }.mix(request)
+    }
+
     func verify(_ request: PreSharedKeyRequest, claimed: [UInt8]) -> Bool {
         trust.withLock { $0.oracle }.verify(request, claimed: claimed)
     }

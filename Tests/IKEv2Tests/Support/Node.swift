@@ -45,6 +45,10 @@ final class Node {
     var random: SplitMix64
     var keys: [KeyExchangeHandle: KeyExchangePrivateKey] = [:]
     var preSharedKeys: [String: SecretBytes] = [:]
+    /// How often a post-quantum one was used.
+    var mixes = 0
+    /// Post-quantum ones.
+    var ppks: [String: SecretBytes] = [:]
     var reports: [IKEReport] = []
     var installed: [SPI: Installed] = [:]
     var keepalives: [Path] = []
@@ -151,6 +155,12 @@ final class Node {
         case .computeSharedSecret(let id, let handle, _, let peerPublic):
             guard let key = keys.removeValue(forKey: handle) else { return .sharedSecretComputed(id, nil) }
             return .sharedSecretComputed(id, try? crypto.sharedSecret(key, peerValue: peerPublic))
+        case .mixPPK(let id, let request):
+            mixes += 1
+            let mixed = ppks[request.key.name].flatMap {
+                try? IKEKeySchedule(provider: crypto).mixed(request.keys, prf: request.prf, ppk: $0)
+            }
+            return .ppkMixed(id, mixed)
         case .discardKeyExchange(let handle): keys[handle] = nil
         case .sign(let id, let request): return sign(id, request)
         case .provePreSharedKey(let id, let request):

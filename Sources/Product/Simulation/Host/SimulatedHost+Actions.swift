@@ -16,6 +16,8 @@ extension SimulatedHost {
             generate(id) { try? $0.encapsulate(method, peerValue: peerPublic) }
         case .computeSharedSecret(let id, let handle, let method, let peerPublic):
             share(id, handle, method, peerPublic)
+        // No simulated host has such a key.
+        case .mixPPK(let id, _): answer(.ppkMixed(id, nil))
         case .discardKeyExchange(let handle):
             guard description.sabotage != .keepsPrivateKeys else { return }
             if vault.take(handle) == nil { world.find(.privateKey, "\(name) discards handle \(handle.rawValue) again") }

@@ -54,6 +54,8 @@ public struct ConnectionConfiguration: Hashable, Sendable {
     /// Whether every IKE SA, rekeyed ones too, must have a post-quantum key exchange. Proposals that leave the peer a choice
     /// without one are then neither offered nor accepted.
     public var requiresPostQuantum = false
+    /// Post-quantum pre-shared keys (RFC 8784); nil for none. They go with connections of one round of authentication.
+    public var ppk: PPKSettings?
 
     /// Makes a connection.
     public init(

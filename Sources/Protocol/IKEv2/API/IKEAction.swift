@@ -1,3 +1,4 @@
+import IKECrypto
 import IKEMessage
 import IPsecTypes
 
@@ -25,6 +26,8 @@ public enum IKEAction: Sendable {
         method: KeyExchangeMethod,
         peerPublic: [UInt8]
     )
+    /// Mix a post-quantum pre-shared key into three keys (RFC 8784). Answer: ``IKEEvent/ppkMixed(_:_:)``.
+    case mixPPK(OperationID, PPKRequest)
     /// Forget a private key that will not be used.
     case discardKeyExchange(KeyExchangeHandle)
     /// Sign AUTH octets with a long-term key. Answer: ``IKEEvent/signed(_:_:)``.
@@ -75,6 +78,8 @@ public enum IKEEvent: Sendable {
     case preSharedKeyProof(OperationID, [UInt8]?)
     /// Whether the peer's AUTH data fits the pre-shared key.
     case preSharedKeyVerified(OperationID, Bool)
+    /// The keys with the post-quantum pre-shared key in them; nil when the oracle has no such key.
+    case ppkMixed(OperationID, PPKKeys?)
     /// The outcome of a peer's verification.
     case peerVerified(OperationID, PeerVerification)
     /// The outcome of a peer's authorization.

@@ -29,6 +29,10 @@ extension Engine {
                 isValid ? .accepted(VerifiedPeer()) : .refused(reason: "psk_mismatch: the pre-shared keys differ")
             )
             resume(sa)
+        case .ppkMixed(let id, let keys):
+            guard let (sa, _) = finish(id) else { return }
+            ppkMixed(sa, keys)
+            resume(sa)
         case .peerVerified(let id, let outcome):
             guard let (sa, step) = finish(id) else { return }
             verified(sa, step, outcome)

@@ -12,12 +12,20 @@ extension Engine {
     func startRound(_ sa: IKESA, _ handshake: Handshake) {
         handshake.conversation.localRounds += 1
         guard !localRound(sa).authentication.isEAP else { return sendRound(sa, handshake, nil) }
+        // RFC 8784 §3: where we would go on without the PPK, AUTH is made without it first.
+        if !needsFallbackProof(sa, handshake) { usePPK(sa, handshake, true) }
         guard requestProof(sa, .proveInitiator) else { return fail(sa, .authentication("no octets to sign")) }
     }
 
     func roundProved(_ sa: IKESA, _ proof: AuthenticationPayload?) {
         guard let handshake = sa.handshake, let proof else {
             return fail(sa, .authentication("our key gives no signature that the peer takes"))
+        }
+        if needsFallbackProof(sa, handshake) {
+            handshake.ppk.fallback = proof.data
+            usePPK(sa, handshake, true)
+            guard requestProof(sa, .proveInitiator) else { return fail(sa, .authentication("no octets to sign")) }
+            return
         }
         sendRound(sa, handshake, proof)
     }
@@ -44,6 +52,7 @@ extension Engine {
         var payloads: [Payload] = []
         if sa.connection.hasSeveralRounds { payloads.append(.notify(.multipleAuthSupported)) }
         if proof != nil { payloads += followNotifies(sa, handshake) }
+        if proof != nil { payloads += ppkNotifies(sa, handshake) }
         if proof == nil, sa.connection.eapOnly { payloads.append(.notify(.eapOnlyAuthentication)) }
         return payloads + announcement(of: [sa.connection])
     }
@@ -102,6 +111,9 @@ extension Engine {
             handshake.conversation.isEAPOnly = true
             handshake.conversation.unprovedResponder = claim.identity
             return continueConversation(sa, handshake, payloads)
+        }
+        guard localRound(sa).authentication.isEAP || notePPKAnswer(sa, handshake, payloads) else {
+            return refuseResponder(sa, .authentication("ppk_missing: the peer did not use our PPK"))
         }
         guard requestVerification(sa, .verifyResponder(AuthResponse(claim: claim, payloads: payloads)), claim) else {
             let method = authentication.method
@@ -217,10 +229,14 @@ extension Engine {
         handshake.conversation.eap?.key = key
         handshake.conversation.stage = .eapProof
         endEAP(handshake)
+        // RFC 8784 §3: with EAP, the PPK comes in with this AUTH.
+        if needsFallbackProof(sa, handshake) { handshake.ppk.fallback = eapProof(sa, handshake)?.data }
+        usePPK(sa, handshake, true)
         guard let proof = eapProof(sa, handshake) else {
             return refuseResponder(sa, .authentication("no octets to authenticate"))
         }
-        let payloads: [Payload] = [.authentication(proof)] + followNotifies(sa, handshake)
+        let payloads: [Payload] =
+            [.authentication(proof)] + followNotifies(sa, handshake) + ppkNotifies(sa, handshake)
         sendRequest(sa, .ikeAuth, payloads, .authentication)
     }
 
@@ -228,6 +244,9 @@ extension Engine {
         guard let authentication = payloads.authentication, let claim = handshake.conversation.claim else {
             if let error = payloads.errorNotify { return fail(sa, .peerRefused(error.type)) }
             return refuseResponder(sa, .protocolViolation("IKE_AUTH without AUTH"))
+        }
+        guard notePPKAnswer(sa, handshake, payloads) else {
+            return refuseResponder(sa, .authentication("ppk_missing: the peer did not use our PPK"))
         }
         guard isValidEAPProof(sa, handshake, authentication, claim.identification) else {
             return refuseResponder(

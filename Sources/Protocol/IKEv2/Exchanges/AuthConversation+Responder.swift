@@ -27,7 +27,7 @@ extension Engine {
         // Handled above.
         case .first: break
         case .eap: receiveEAPResponse(sa, handshake, payloads)
-        case .eapProof: receiveEAPProof(sa, handshake, payloads)
+        case .eapProof: receiveEAPProofWithPPK(sa, handshake, payloads)
         case .round: receiveRound(sa, handshake, payloads)
         case .remainder: advance(sa, handshake)
         }
@@ -301,7 +301,7 @@ extension Engine {
         respond(sa, [.eap(packet)])
     }
 
-    private func receiveEAPProof(_ sa: IKESA, _ handshake: Handshake, _ payloads: [Payload]) {
+    func concludeEAPRound(_ sa: IKESA, _ handshake: Handshake, _ payloads: [Payload]) {
         guard let eap = handshake.conversation.eap, let peer = eap.peer, let proved = peer.eap,
             let claim = handshake.conversation.claim, let authentication = payloads.authentication,
             isValidEAPProof(sa, handshake, authentication, claim.identification)

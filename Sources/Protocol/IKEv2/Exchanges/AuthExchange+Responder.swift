@@ -48,7 +48,7 @@ extension Engine {
         handshake.conversation.peerHasRounds = request.hasRounds
         handshake.conversation.isEAPOnly = request.allowsEAPOnly && connection.eapOnly && claim.authentication == nil
         handshake.conversation.announced.note(payloads)
-        beginRound(sa, handshake, claim, follows: request.anotherFollows)
+        beginRoundWithPPK(sa, handshake, claim, payloads, follows: request.anotherFollows)
     }
 
     /// The first connection that fits addresses, both identities, method and the suite of IKE_SA_INIT. The suite was chosen
@@ -257,7 +257,7 @@ extension Engine {
             establish(sa, initialContact: request.initialContact)
             payloads += installFirstChild(sa, handshake, request, grant, template, agreement)
         }
-        respond(sa, payloads)
+        respond(sa, payloads + ppkConfirmation(handshake))
         dropHandshake(sa)
     }
 

@@ -66,6 +66,7 @@ extension Engine {
         payloads += capabilityPayloads(sa.connection)
         // RFC 9370 §2.2.1: whoever offers additional key exchanges also offers the exchange that carries them.
         if handshake.offersAdditional { payloads.append(.notify(.intermediateExchangeSupported)) }
+        payloads += ppkOffer(sa.connection)
         let header = IKEHeader(
             initiatorSPI: sa.localSPI,
             responderSPI: .zero,
@@ -164,6 +165,7 @@ extension Engine {
         sa.suite = suite
         handshake.intermediate.isNegotiated = !suite.additionalKeyExchanges.isEmpty
         handshake.intermediate.remaining = suite.additionalKeyExchanges
+        handshake.ppk.isAgreed = sa.connection.ppk != nil && payloads.notify(.usePPK) != nil
         sa.requests.nextID = 1
         handshake.response = datagram
         handshake.remoteNonce = nonce

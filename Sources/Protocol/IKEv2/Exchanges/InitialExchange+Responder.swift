@@ -208,6 +208,7 @@ extension Engine {
         sa.responses.expected = 1
         sa.nat = Self.natState(request.payloads, request.header, request.path)
         noteCapabilities(sa, handshake, request.payloads)
+        notePPKOffer(sa, handshake, request.payloads)
         sa.timers[.forget] = now + configuration.limits.halfOpenLifetime
         insert(sa)
         halfOpen.insert(key, sa.localSPI)
@@ -234,6 +235,7 @@ extension Engine {
         payloads += initialNotifies(sa, payloads)
         // What nobody has a use for is not negotiated.
         if handshake.intermediate.isNegotiated { payloads.append(.notify(.intermediateExchangeSupported)) }
+        payloads += ppkAnswer(sa, handshake)
         let header = IKEHeader(
             initiatorSPI: sa.remoteSPI,
             responderSPI: sa.localSPI,

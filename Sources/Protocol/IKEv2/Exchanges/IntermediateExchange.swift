@@ -12,7 +12,7 @@ import IPsecTypes
 extension Engine {
     /// Initiator: the keys stand. Further key exchanges come first, IKE_AUTH last.
     func continueHandshake(_ sa: IKESA, _ handshake: Handshake) {
-        guard let method = handshake.intermediate.remaining.first else { return proveInitiator(sa, handshake) }
+        guard let method = handshake.intermediate.remaining.first else { return beginAuthentication(sa, handshake) }
         emit(.generateKeyExchange(begin(.generateIntermediate, sa), method))
     }
 

@@ -36,6 +36,8 @@ final class Handshake {
     var conversation = AuthConversation()
     /// IKE_INTERMEDIATE exchanges between IKE_SA_INIT and IKE_AUTH.
     var intermediate = IntermediateState()
+    /// Post-quantum pre-shared keys.
+    var ppk = PPKState()
 
     init(localNonce: [UInt8], method: KeyExchangeMethod) {
         self.localNonce = localNonce

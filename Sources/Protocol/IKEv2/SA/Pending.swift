@@ -47,6 +47,8 @@ enum Step {
     /// Rekeying of the IKE SA, the peer's request.
     case generateRekeyResponse(IKERekeying)
     case shareRekeyResponse(IKERekeying)
+    /// Both: the keys with a post-quantum pre-shared key in them.
+    case mixPPK
     /// IKE_INTERMEDIATE, our request.
     case generateIntermediate
     case shareIntermediate

@@ -1,0 +1,87 @@
+# Post-quantum key exchange and pre-shared keys. 5.9.8 of Debian knows RFC 8784 and no additional key exchanges; a strongSwan
+# with ML-KEM takes part when STRONGSWAN6 names the directory it is installed in.
+# sc-*: strongSwan calls Culvert. cs-*: Culvert calls strongSwan.
+
+fallback() { # A B: the defaults of Culvert against a peer that knows no ADDKE transforms
+  pair "$1" "$2" "a:ike=$3" "a:esp=$4" "b:ike=$5" "b:esp=$6"
+  call
+  expect "a classical suite" fact_has "$(strong)" ike_suite '25519$'
+  ping_through 10.20.0.2
+  expect "rekeying of the child" on "$(ours)" rekey child
+  expect_soon 5 "the child's key exchange is classical" fact_has "$(strong)" esp_suite 25519
+  expect "rekeying of the IKE SA" on "$(ours)" rekey ike
+  sleep 1; ping_through 10.20.0.2
+}
+refused() { # A B KEYS...: what require_pq refuses, and says why
+  local a=$1 b=$2; shift 2
+  pair "$a" "$b" "$@"
+  call_fails
+  expect "the reason is named" logged "$(ours)" 'post-quantum key exchange|none of our proposals'
+  nothing_left b; nothing_left a
+}
+ppk='ppk=site-key:c4f0a9d6be0173528e64fb9d20a781c5'
+with_ppk() { # A B KEYS...
+  local a=$1 b=$2; shift 2
+  pair "$a" "$b" "$@"
+  call
+  ping_through 10.20.0.2
+  expect "rekeying of the IKE SA" on "$(ours)" rekey ike
+  expect_soon 5 "rekeying of the child" on "$(ours)" rekey child
+  sleep 1; ping_through 10.20.0.2
+  [ -z "${used:-}" ] || expect "strongSwan used the key" logged "$(strong)" 'using PPK'
+  [ -n "${used:-}" ] || refute "strongSwan used a key" logged "$(strong)" 'using PPK'
+}
+with_used_ppk() { used=yes with_ppk "$@"; }
+ppk_refused() { # A B KEYS...
+  local a=$1 b=$2; shift 2
+  pair "$a" "$b" "$@"
+  call_fails
+  nothing_left b; nothing_left a
+}
+hybrid() { # A B IKE ESP PATTERN KEYS...
+  [ -n "${STRONGSWAN6:-}" ] || skip "STRONGSWAN6 names no strongSwan with ML-KEM"
+  export STRONGSWAN_DIR=$STRONGSWAN6
+  local a=$1 b=$2 ike=$3 esp=$4 pattern=$5; shift 5
+  pair "$a" "$b" "ike=$ike" "esp=$esp" "$@"
+  call
+  expect "IKE suite $pattern" fact_has "$(strong)" ike_suite "$pattern"
+  ping_through 10.20.0.2
+  expect "we rekey the child" on "$(ours)" rekey child
+  expect_soon 5 "with ML-KEM" fact_has "$(strong)" esp_suite 'ML_KEM'
+  sleep 1; ping_through 10.20.0.2
+  expect "strongSwan rekeys the child" on "$(strong)" rekey child
+  sleep 2; ping_through 10.20.0.2
+  expect "we rekey the IKE SA" on "$(ours)" rekey ike
+  expect_soon 5 "still with ML-KEM" fact_has "$(strong)" ike_suite "$pattern"
+  sleep 1; ping_through 10.20.0.2
+  expect "strongSwan rekeys the IKE SA" on "$(strong)" rekey ike
+  sleep 2; expect "still with ML-KEM" fact_has "$(strong)" ike_suite "$pattern"
+  ping_through 10.20.0.2
+}
+
+ours_ike=aes256gcm-prfsha384-x25519+mlkem768,aes256gcm-prfsha384-x25519
+ours_esp=aes256gcm-x25519+mlkem768,aes256gcm-x25519
+theirs_ike=aes256gcm16-prfsha384-curve25519 theirs_esp=aes256gcm16-curve25519
+hybrid_ike=aes256gcm16-prfsha384-x25519-ke1_mlkem768 hybrid_esp=aes256gcm16-x25519-ke1_mlkem768
+large_ike=aes256gcm16-prfsha384-ecp384-ke1_mlkem1024-ke2_x25519 large_esp=aes256gcm16-ecp384-ke1_mlkem1024
+scenario sc-pq-fallback "a peer without ADDKE gets the classical proposal: strongswan calls culvert" fallback strongswan culvert $theirs_ike $theirs_esp $ours_ike $ours_esp
+scenario cs-pq-fallback "a peer without ADDKE takes the classical proposal: culvert calls strongswan" fallback culvert strongswan $ours_ike $ours_esp $theirs_ike $theirs_esp
+scenario sc-pq-required "require_pq refuses a classical peer: strongswan calls culvert" refused strongswan culvert b:requirepq=yes b:ike=$ours_ike a:ike=$theirs_ike
+scenario cs-pq-required "require_pq refuses a classical peer: culvert calls strongswan" refused culvert strongswan a:requirepq=yes a:ike=$ours_ike b:ike=$theirs_ike
+for pair in 'sc strongswan culvert' 'cs culvert strongswan'; do
+  read -r tag a b <<< "$pair"
+  way="$a calls $b"
+  # shellcheck disable=SC2086
+  {
+    scenario $tag-ppk "a post-quantum pre-shared key (RFC 8784): $way" with_used_ppk $a $b $ppk
+    scenario $tag-ppk-optional "an optional one that both have: $way" with_used_ppk $a $b $ppk ppkrequired=no
+    scenario $tag-ppk-absent "an optional one that the called peer does not have: $way" with_ppk $a $b a:$ppk a:ppkrequired=no
+    scenario $tag-ppk-unknown "optional ones with different names: $way" with_ppk $a $b a:$ppk a:ppkrequired=no b:ppk=other:0d5e8f7a6b1c2d3e4f5061728394a5b6 b:ppkrequired=no
+    scenario $tag-ppk-required "a required one that the called peer does not have: $way" ppk_refused $a $b a:$ppk
+    scenario $tag-ppk-missing "a required one that the caller does not have: $way" ppk_refused $a $b b:$ppk
+    scenario $tag-ppk-wrong "the same name for another key: $way" ppk_refused $a $b a:$ppk b:ppk=site-key:0d5e8f7a6b1c2d3e4f5061728394a5b6
+    scenario $tag-hybrid "X25519 with ML-KEM-768, rekeyed by both ends: $way" limit=120 hybrid $a $b $hybrid_ike $hybrid_esp CURVE_25519/KE1_ML_KEM_768
+    scenario $tag-hybrid-many "ECP 384, ML-KEM-1024 and X25519: $way" limit=120 hybrid $a $b $large_ike $large_esp ECP_384/KE1_ML_KEM_1024/KE2_CURVE_25519
+    scenario $tag-hybrid-ppk "X25519 with ML-KEM-768 and a post-quantum pre-shared key: $way" limit=120 hybrid $a $b $hybrid_ike $hybrid_esp CURVE_25519/KE1_ML_KEM_768 $ppk
+  }
+done
