@@ -122,8 +122,8 @@ func aHeaderLengthThatIsNotTheDatagramsIsRefused(length: UInt32) {
     #expect(error(message([nonce, critical])) == .unsupportedCriticalPayload(201))
     #expect(error(message([nonce, critical]))?.notification?.data == [201])
     #expect(
-        error(message([.unknown(UnknownPayload(type: .puzzleSolution, critical: true, body: []))]))
-            == .unsupportedCriticalPayload(54)
+        error(message([.unknown(UnknownPayload(type: .securePassword, critical: true, body: []))]))
+            == .unsupportedCriticalPayload(49)
     )
 }
 

@@ -6,14 +6,6 @@ import Testing
 
 @Suite struct RobustnessTests {
     /// A real IKE_SA_INIT request, from a node that nobody answers.
-    private func initialRequest(_ seed: UInt64, from port: UInt16 = 500, address: UInt32 = 0x0A00_0001) -> Packet {
-        let pair = Pair(pskA(), pskB(), seed: seed)
-        var path = pair.pathA
-        path.local = Endpoint(.v4(address), port: port)
-        pair.a.command(.initiate(pskA(), path: path), pair.now, pair.wall)
-        return pair.a.outbox[0]
-    }
-
     // MARK: Half-open IKE SAs
 
     @Test func aDuplicateOfTheFirstRequestGetsTheSameBytes() {

@@ -27,6 +27,27 @@ import Testing
         #expect(try await eventually { done.withLock { $0 } == [0, 1, 2] })
     }
 
+    @Test func urgentJobsGoFirstAndHaveRoomOfTheirOwn() async throws {
+        let pool = BoundedPool(name: "test", threads: 1, limit: 2)
+        let gate = DispatchSemaphore(value: 0)
+        let began = Waiting<Bool>()
+        let done = Mutex<[String]>([])
+        #expect(
+            pool.submit {
+                began.finish(true)
+                gate.wait()
+            }
+        )
+        _ = try await blocking { began.wait(seconds: 5) }
+        for name in ["stranger 1", "stranger 2"] { #expect(pool.submit { done.withLock { $0.append(name) } }) }
+        #expect(!pool.submit {}, "strangers have filled their queue")
+        for name in ["peer 1", "peer 2"] { #expect(pool.submit(urgent: true) { done.withLock { $0.append(name) } }) }
+        #expect(!pool.submit(urgent: true) {})
+        pool.stop()
+        gate.signal()
+        #expect(try await eventually { done.withLock { $0 } == ["peer 1", "peer 2", "stranger 1", "stranger 2"] })
+    }
+
     @Test func aPoolUnderSteadyLoadLetsGoOfFinishedJobs() async throws {
         final class Secret: Sendable {}
         let pool = BoundedPool(name: "test", threads: 1, limit: 64)

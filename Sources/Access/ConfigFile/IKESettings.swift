@@ -38,6 +38,8 @@ public struct IKESettings: Hashable, Sendable {
     public var halfOpenLife: Duration = .seconds(30)
     /// From this many half-open IKE SAs on, initiators must return a cookie.
     public var cookiesFrom = 64
+    /// From this many half-open IKE SAs on initiators must solve a puzzle.
+    public var puzzlesFrom = 1024
     /// Largest IKE datagram before it is fragmented, IP header included.
     public var fragmentSize = 1280
 
@@ -136,6 +138,12 @@ public struct IKESettings: Hashable, Sendable {
                 \.cookiesFrom,
                 .integer(0...100_000),
                 "From this many half-open IKE SAs on initiators must return a cookie (RFC 7296 section 2.6)."
+            ),
+            .setting(
+                "puzzles_from",
+                \.puzzlesFrom,
+                .integer(0...100_000),
+                "From this many half-open and lately failed IKE SAs on initiators must solve a puzzle (RFC 8019)."
             ),
         ]
     }

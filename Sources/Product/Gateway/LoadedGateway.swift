@@ -73,6 +73,7 @@ public struct LoadedGateway: Sendable {
         var limits = IKELimits()
         limits.halfOpenLifetime = configuration.ike.halfOpenLife
         limits.cookieThreshold = configuration.ike.cookiesFrom
+        limits.puzzleThreshold = configuration.ike.puzzlesFrom
         limits.halfOpenLimit = configuration.limits.halfOpen
         limits.children = configuration.limits.children
         limits.certificates = configuration.limits.chain

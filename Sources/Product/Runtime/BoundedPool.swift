@@ -6,11 +6,36 @@ import Synchronization
 /// The queue is bounded: when it is full the caller is told and answers its peer as busy, so a flood of handshakes costs
 /// memory for the limit and no more (law 3: verification on bounded pools).
 public final class BoundedPool: Sendable {
+    /// Jobs in order, at most so many.
+    private struct Queue {
+        /// A place is emptied when its job is taken, so that a job's secrets go with it.
+        private var ring: [(@Sendable () -> Void)?]
+        private var head = 0
+        private var count = 0
+
+        init(limit: Int) { ring = Array(repeating: nil, count: limit) }
+
+        mutating func append(_ job: @escaping @Sendable () -> Void) -> Bool {
+            guard count < ring.count else { return false }
+            ring[(head + count) % ring.count] = job
+            count += 1
+            return true
+        }
+
+        mutating func popFirst() -> (@Sendable () -> Void)? {
+            guard count > 0 else { return nil }
+            defer {
+                ring[head] = nil
+                head = (head + 1) % ring.count
+                count -= 1
+            }
+            return ring[head]
+        }
+    }
+
     private struct State {
-        /// A ring of `limit` places; a place is emptied when its job is taken, so that a job's secrets go with it.
-        var ring: [(@Sendable () -> Void)?]
-        var head = 0
-        var waiting = 0
+        var urgent: Queue
+        var ordinary: Queue
         var stopping = false
     }
 
@@ -18,11 +43,11 @@ public final class BoundedPool: Sendable {
     private let available = DispatchSemaphore(value: 0)
     private let threads: Int
 
-    /// Starts `threads` threads that share a queue of at most `limit` jobs.
+    /// Starts `threads` threads that share two queues, urgent and ordinary, of at most `limit` jobs each.
     public init(name: String, threads: Int, limit: Int) {
         precondition(threads > 0 && limit > 0, "a pool needs threads and room")
         self.threads = threads
-        state = Mutex(State(ring: Array(repeating: nil, count: limit)))
+        state = Mutex(State(urgent: Queue(limit: limit), ordinary: Queue(limit: limit)))
         for index in 0..<threads {
             let thread = Thread { [self] in work() }
             thread.name = "\(name)-\(index)"
@@ -31,13 +56,12 @@ public final class BoundedPool: Sendable {
         }
     }
 
-    /// Queues a job; false when the queue is full or the pool has stopped.
-    public func submit(_ job: @escaping @Sendable () -> Void) -> Bool {
+    /// Queues a job; false when its queue is full or the pool has stopped. Urgent jobs, those of peers that have shown who
+    /// they are, go before all others.
+    public func submit(urgent: Bool = false, _ job: @escaping @Sendable () -> Void) -> Bool {
         let accepted = state.withLock { state -> Bool in
-            guard !state.stopping, state.waiting < state.ring.count else { return false }
-            state.ring[(state.head + state.waiting) % state.ring.count] = job
-            state.waiting += 1
-            return true
+            guard !state.stopping else { return false }
+            return urgent ? state.urgent.append(job) : state.ordinary.append(job)
         }
         if accepted { available.signal() }
         return accepted
@@ -56,11 +80,9 @@ public final class BoundedPool: Sendable {
         while true {
             available.wait()
             let (job, done) = state.withLock { state -> ((@Sendable () -> Void)?, Bool) in
-                guard state.waiting > 0 else { return (nil, state.stopping) }
-                let job = state.ring[state.head]
-                state.ring[state.head] = nil
-                state.head = (state.head + 1) % state.ring.count
-                state.waiting -= 1
+                guard let job = state.urgent.popFirst() ?? state.ordinary.popFirst() else {
+                    return (nil, state.stopping)
+                }
                 return (job, false)
             }
             if done { return }

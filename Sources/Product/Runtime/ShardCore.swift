@@ -158,19 +158,25 @@ public final class ShardCore {
         switch action {
         case .send(let bytes, let path): dataplane.sendIKE(bytes, path: path)
         case .sendKeepalive(let path): dataplane.sendKeepalive(path)
-        case .generateKeyExchange(let operation, let method): tools.generate(operation, method)
+        case .generateKeyExchange(let operation, let method):
+            tools.generate(
+                operation,
+                method,
+                urgent: endpoint.isForEstablished(operation)
+            )
         case .encapsulateKeyExchange(let operation, let method, let peerPublic):
-            tools.encapsulate(operation, method, peerPublic)
+            tools.encapsulate(operation, method, peerPublic, urgent: endpoint.isForEstablished(operation))
         case .computeSharedSecret(let operation, let handle, _, let peerPublic):
             let key = privateKeys.removeValue(forKey: handle)
             if let key {
-                tools.agree(operation, key, peerPublic)
+                tools.agree(operation, key, peerPublic, urgent: endpoint.isForEstablished(operation))
             } else {
                 pending.append(.sharedSecretComputed(operation, nil))
             }
         case .mixPPK(let operation, let request): pending.append(.ppkMixed(operation, tools.mix(request)))
         case .discardKeyExchange(let handle): privateKeys[handle] = nil
-        case .sign(let operation, let request): tools.sign(operation, request)
+        case .sign(let operation, let request):
+            tools.sign(operation, request, urgent: endpoint.isForEstablished(operation))
         case .provePreSharedKey(let operation, let request):
             pending.append(.preSharedKeyProof(operation, tools.prove(request)))
         case .verifyPreSharedKey(let operation, let request, let claimed):
@@ -181,6 +187,7 @@ public final class ShardCore {
             let decision =
                 delegate?.authorize(request, now: SystemClock.now, wallClock: SystemClock.wall) ?? refusal
             pending.append(.authorized(operation, decision))
+        case .solvePuzzle(let operation, let request): tools.solve(operation, request)
         case .report(let report): delegate?.observe(report, shard: self)
         case .eapServer, .eapPeer, .eapEnd: tools.carryOutEAP(action)
         case .installChild, .activateOutbound, .deactivateOutbound, .removeChild, .updatePath, .queryActivity:

@@ -38,20 +38,26 @@ final class ShardTools: Sendable {
         trust.withLock { $0 = Trust(oracle: oracle, authenticator: authenticator) }
     }
 
-    func generate(_ operation: OperationID, _ method: KeyExchangeMethod) {
-        make(operation) { crypto in try? crypto.generateKeyExchange(method) }
+    func generate(_ operation: OperationID, _ method: KeyExchangeMethod, urgent: Bool) {
+        make(operation, urgent) { crypto in try? crypto.generateKeyExchange(method) }
     }
 
-    func encapsulate(_ operation: OperationID, _ method: KeyExchangeMethod, _ peerPublic: [UInt8]) {
-        make(operation) { crypto in try? crypto.encapsulate(method, peerValue: peerPublic) }
+    func encapsulate(
+        _ operation: OperationID,
+        _ method: KeyExchangeMethod,
+        _ peerPublic: [UInt8],
+        urgent: Bool
+    ) {
+        make(operation, urgent) { crypto in try? crypto.encapsulate(method, peerValue: peerPublic) }
     }
 
     private func make(
         _ operation: OperationID,
+        _ urgent: Bool,
         _ key: @escaping @Sendable (any CryptoProvider) -> KeyExchangePrivateKey?
     ) {
         let handle = KeyExchangeHandle(rawValue: nextHandle.add(1, ordering: .relaxed).oldValue)
-        let queued = pool.submit { [self] in
+        let queued = pool.submit(urgent: urgent) { [self] in
             guard let key = key(crypto) else {
                 mailbox.post(.answer(.keyExchangeGenerated(operation, handle: nil, publicValue: [])))
                 return
@@ -61,17 +67,17 @@ final class ShardTools: Sendable {
         if !queued { mailbox.post(.answer(.keyExchangeGenerated(operation, handle: nil, publicValue: []))) }
     }
 
-    func agree(_ operation: OperationID, _ key: KeyExchangePrivateKey, _ peerPublic: [UInt8]) {
-        let queued = pool.submit { [self] in
+    func agree(_ operation: OperationID, _ key: KeyExchangePrivateKey, _ peerPublic: [UInt8], urgent: Bool) {
+        let queued = pool.submit(urgent: urgent) { [self] in
             let secret = try? crypto.sharedSecret(key, peerValue: peerPublic)
             mailbox.post(.answer(.sharedSecretComputed(operation, secret)))
         }
         if !queued { mailbox.post(.answer(.sharedSecretComputed(operation, nil))) }
     }
 
-    func sign(_ operation: OperationID, _ request: SignRequest) {
+    func sign(_ operation: OperationID, _ request: SignRequest, urgent: Bool) {
         let oracle = trust.withLock { $0.oracle }
-        let queued = pool.submit { [self] in
+        let queued = pool.submit(urgent: urgent) { [self] in
             mailbox.post(.answer(.signed(operation, oracle.sign(request))))
         }
         if !queued { mailbox.post(.answer(.signed(operation, nil))) }
@@ -114,5 +120,20 @@ final class ShardTools: Sendable {
         // The caller names EAP's actions; the compiler sees there that none is forgotten.
         default: break
         }
+    }
+
+    /// Solves a puzzle of a responder under attack.
+    func solve(_ operation: OperationID, _ request: PuzzleRequest) {
+        let queued = pool.submit { [self] in
+            let keys = Puzzle.solve(
+                subject: request.subject,
+                prf: request.prf,
+                difficulty: request.difficulty,
+                attempts: Puzzle.attempts(for: request.difficulty),
+                provider: crypto
+            )
+            mailbox.post(.answer(.puzzleSolved(operation, keys)))
+        }
+        if !queued { mailbox.post(.answer(.puzzleSolved(operation, nil))) }
     }
 }

@@ -36,6 +36,8 @@ public enum Payload: Hashable, Sendable {
     case eap(EAPPayload)
     /// SKF (53), sealed (RFC 7383).
     case encryptedFragment(EncryptedFragmentPayload)
+    /// PS (54) (RFC 8019).
+    case puzzleSolution(PuzzleSolutionPayload)
     /// Any other type without the critical bit: skipped, but kept.
     case unknown(UnknownPayload)
 
@@ -59,6 +61,7 @@ public enum Payload: Hashable, Sendable {
         case .configuration: .configuration
         case .eap: .eap
         case .encryptedFragment: .encryptedFragment
+        case .puzzleSolution: .puzzleSolution
         case .unknown(let payload): payload.type
         }
     }
@@ -100,6 +103,7 @@ public enum Payload: Hashable, Sendable {
         case .configuration: .configuration(try .parse(bytes, &body, limits))
         case .eap: .eap(try .parse(bytes, &body))
         case .encryptedFragment: .encryptedFragment(try .parse(bytes, &body, first: next, limits))
+        case .puzzleSolution: .puzzleSolution(try .parse(bytes, &body))
         default: .unknown(UnknownPayload(type: type, body: try body.readRemaining(bytes)))
         }
     }
@@ -123,6 +127,7 @@ public enum Payload: Hashable, Sendable {
         case .configuration(let payload): payload.write(into: &writer)
         case .eap(let payload): payload.write(into: &writer)
         case .encryptedFragment(let payload): payload.write(into: &writer)
+        case .puzzleSolution(let payload): payload.write(into: &writer)
         case .unknown(let payload): writer.writeBytes(payload.body)
         }
     }

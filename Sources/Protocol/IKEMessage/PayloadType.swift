@@ -43,11 +43,13 @@ public struct PayloadType: RawRepresentable, Hashable, Sendable, Codable, Custom
     public static let securePassword = PayloadType(rawValue: 49)
     /// Encrypted and Authenticated Fragment (RFC 7383).
     public static let encryptedFragment = PayloadType(rawValue: 53)
-    /// Puzzle Solution (RFC 8019); not supported.
+    /// Puzzle Solution (RFC 8019).
     public static let puzzleSolution = PayloadType(rawValue: 54)
 
     /// Whether this room reads the payload. Others are skipped, or refused when they are critical (RFC 7296 §2.5).
-    public var isSupported: Bool { (33...48).contains(rawValue) || self == .encryptedFragment }
+    public var isSupported: Bool {
+        (33...48).contains(rawValue) || self == .encryptedFragment || self == .puzzleSolution
+    }
 
     /// Whether the payload is a sealed one.
     public var isEncrypted: Bool { self == .encrypted || self == .encryptedFragment }

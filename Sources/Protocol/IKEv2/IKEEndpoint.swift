@@ -30,6 +30,9 @@ public struct IKEEndpoint: ~Copyable {
     /// IKE SAs that are not authenticated yet and that a peer began.
     public var halfOpenCount: Int { engine.halfOpen.count }
 
+    /// Whether an operation serves an established IKE SA, and so goes before those of strangers.
+    public func isForEstablished(_ operation: OperationID) -> Bool { engine.isForEstablished(operation) }
+
     /// Takes an IKE message, without non-ESP marker or TCP length.
     public mutating func receive(
         _ datagram: [UInt8],

@@ -1,8 +1,8 @@
 import IPsecTypes
 import PacketIO
 
-/// The bounded way from the workers to one control thread: a ring for IKE messages and one for events, so that a flood of
-/// the former never costs one of the latter.
+/// The bounded way from the workers to one control thread: a ring for events, one for messages of IKE SAs, and one for
+/// messages that begin an IKE SA, so that a flood of strangers never costs a message of an established tunnel.
 final class ControlInbox: Sendable {
     /// Events that wait at most: each takes 96 bytes.
     private static let eventBytes = 1 << 20
@@ -10,6 +10,7 @@ final class ControlInbox: Sendable {
     private static let longestMessage = 65_535 + MemoryLayout<InboxRecord>.size
 
     private let messages: MessageRing
+    private let strangers: MessageRing
     private let events: MessageRing
     private let poller: SharedPoller
 
@@ -18,16 +19,28 @@ final class ControlInbox: Sendable {
             capacity: max(messageBytes, 4 * Self.longestMessage),
             maximumLength: Self.longestMessage
         )
+        strangers = try MessageRing(
+            capacity: max(messageBytes, 4 * Self.longestMessage),
+            maximumLength: Self.longestMessage
+        )
         events = try MessageRing(capacity: Self.eventBytes, maximumLength: 256)
-        poller = try SharedPoller(messages.signal.descriptor, events.signal.descriptor)
+        poller = try SharedPoller([messages, strangers, events].map(\.signal.descriptor))
     }
 
     /// Readable when something waits.
     var descriptor: CInt { poller.descriptor }
 
-    /// Hands over an IKE message; false when the ring is full.
+    /// Hands over an IKE message; false when its ring is full.
     func push(_ record: InboxRecord, _ bytes: UnsafeRawBufferPointer) -> Bool {
-        withUnsafeBytes(of: record) { messages.push(tag: 0, $0, bytes) }
+        let ring = Self.beginsIKESA(bytes) ? strangers : messages
+        return withUnsafeBytes(of: record) { ring.push(tag: 0, $0, bytes) }
+    }
+
+    /// RFC 7296 §3.1: the responder's SPI is zero in the first message of an IKE SA only. (A message that forges another
+    /// one meets no IKE SA, and is dropped there for the price of a look.)
+    private static func beginsIKESA(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count >= 16 else { return true }
+        return bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self) == 0
     }
 
     /// Hands over an event; false when the ring is full.
@@ -35,32 +48,35 @@ final class ControlInbox: Sendable {
         withUnsafeBytes(of: record) { events.push(tag: 0, $0) }
     }
 
-    /// Takes what waits, events first, at most `limit` of each.
+    /// Takes what waits, at most `limit` of each kind: events first, strangers last.
     func drain(into items: inout [InboxItem], limit: Int) {
         var taken: [InboxItem] = []
         _ = events.drain(limit: limit) { _, bytes in
             if let item = InboxRecord(bytes)?.event { taken.append(.event(item)) }
         }
-        _ = messages.drain(limit: limit) { _, bytes in
-            guard let record = InboxRecord(bytes) else { return }
-            let message = [UInt8](bytes.dropFirst(MemoryLayout<InboxRecord>.size))
-            taken.append(.ike(bytes: message, path: record.path))
+        for ring in [messages, strangers] {
+            _ = ring.drain(limit: limit) { _, bytes in
+                guard let record = InboxRecord(bytes) else { return }
+                let message = [UInt8](bytes.dropFirst(MemoryLayout<InboxRecord>.size))
+                taken.append(.ike(bytes: message, path: record.path))
+            }
         }
         items.append(contentsOf: taken)
     }
 }
 
-/// An epoll over two descriptors that never changes, so that one descriptor tells of both.
+/// An epoll over some descriptors that never changes, so that one descriptor tells of all.
 ///
 /// Unchecked Sendable: after init only the descriptor is read.
 private final class SharedPoller: @unchecked Sendable {
     let descriptor: CInt
     private let poller: Poller
 
-    init(_ first: CInt, _ second: CInt) throws(IOFailure) {
+    init(_ descriptors: [CInt]) throws(IOFailure) {
         poller = try Poller()
-        try poller.add(first, .readable, token: 0)
-        try poller.add(second, .readable, token: 1)
+        for (index, descriptor) in descriptors.enumerated() {
+            try poller.add(descriptor, .readable, token: UInt64(index))
+        }
         descriptor = poller.descriptor
     }
 }

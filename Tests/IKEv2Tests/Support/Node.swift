@@ -44,6 +44,8 @@ final class Node {
     let crypto: any CryptoProvider
     var random: SplitMix64
     var keys: [KeyExchangeHandle: KeyExchangePrivateKey] = [:]
+    var puzzles: [PuzzleRequest] = []
+    var solvesPuzzles = true
     var preSharedKeys: [String: SecretBytes] = [:]
     /// How often a post-quantum one was used.
     var mixes = 0
@@ -179,6 +181,19 @@ final class Node {
         case .updatePath(let spi, let path, let encapsulated):
             installed[spi]?.parameters.path = path
             installed[spi]?.parameters.udpEncapsulation = encapsulated
+        case .solvePuzzle(let id, let request):
+            puzzles.append(request)
+            return .puzzleSolved(
+                id,
+                solvesPuzzles
+                    ? Puzzle.solve(
+                        subject: request.subject,
+                        prf: request.prf,
+                        difficulty: request.difficulty,
+                        attempts: Puzzle.attempts(for: request.difficulty),
+                        provider: crypto
+                    ) : nil
+            )
         case .queryActivity(let id, _):
             return answersActivity ? .activity(id, lastInbound: lastInboundTraffic) : nil
         case .eapServer(let id, let request): return .eapServerStepped(id, eap.step(request))

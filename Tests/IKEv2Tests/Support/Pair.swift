@@ -217,3 +217,12 @@ extension Pair {
         while let next = wire.first, !fits(next) { step() }
     }
 }
+
+/// The first message of an initiator of its own.
+func initialRequest(_ seed: UInt64, from port: UInt16 = 500, address: UInt32 = 0x0A00_0001) -> Packet {
+    let pair = Pair(pskA(), pskB(), seed: seed)
+    var path = pair.pathA
+    path.local = Endpoint(.v4(address), port: port)
+    pair.a.command(.initiate(pskA(), path: path), pair.now, pair.wall)
+    return pair.a.outbox[0]
+}

@@ -27,6 +27,15 @@ extension SimulatedHost {
         case .queryActivity(let id, let spis):
             let last = spis.compactMap { dataplane.counters($0)?.lastInbound }.max()
             answer(.activity(id, lastInbound: last))
+        case .solvePuzzle(let id, let request):
+            let keys = Puzzle.solve(
+                subject: request.subject,
+                prf: request.prf,
+                difficulty: request.difficulty,
+                attempts: Puzzle.attempts(for: request.difficulty),
+                provider: crypto
+            )
+            answer(.puzzleSolved(id, fails() ? nil : keys))
         case .report(let report): receive(report)
         case .eapServer, .eapPeer, .eapEnd: carryOutEAP(action)
         }

@@ -42,6 +42,9 @@ public enum IKEAction: Sendable {
     /// Decide what an authenticated peer gets. Answer: ``IKEEvent/authorized(_:_:)``.
     case authorize(OperationID, AuthorizationRequest)
 
+    /// Solve a puzzle: a second of work or more, which may be given up. Answer: ``IKEEvent/puzzleSolved(_:_:)``.
+    case solvePuzzle(OperationID, PuzzleRequest)
+
     /// Make a Child SA in the data plane (``SABackend/install(_:sendNow:)``).
     case installChild(IKESAID, ChildSAParameters, sendNow: Bool)
     /// Send on this Child SA from now on.
@@ -84,6 +87,8 @@ public enum IKEEvent: Sendable {
     case peerVerified(OperationID, PeerVerification)
     /// The outcome of a peer's authorization.
     case authorized(OperationID, AuthorizationDecision)
+    /// The keys that solve a puzzle, one after the other; nil when it was given up.
+    case puzzleSolved(OperationID, [UInt8]?)
     /// When authentic packets last arrived on any of the Child SAs asked about; nil for never.
     case activity(IKESAID, lastInbound: Instant?)
     /// The data plane noticed something.

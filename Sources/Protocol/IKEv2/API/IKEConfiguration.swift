@@ -44,8 +44,20 @@ public struct IKELimits: Hashable, Sendable {
     public var cookieThresholdPerSource = 16
     /// Cookie or not, no more half-open IKE SAs than this: bounds memory.
     public var halfOpenLimit = 4096
-    /// Cookie or not, no more half-open IKE SAs from one source, so that others find room.
-    public var halfOpenLimitPerSource = 256
+    /// From this many half-open and lately failed IKE SAs on, strangers must solve a puzzle (RFC 8019): the last step before
+    /// ``halfOpenLimit``.
+    public var puzzleThreshold = 1024
+    /// From this many of one source on, that source must solve a puzzle. A good cookie alone is enough below, so that two
+    /// hundred runners behind one NAT get in at once.
+    public var puzzleThresholdPerSource = 256
+    /// The puzzles we give: the work of a tenth of a second to a second or two, harder with the load.
+    public var puzzleDifficulty: ClosedRange<UInt8> = 14...18
+    /// The hardest puzzle that we solve as initiator: some ten seconds of work, which a forged answer can make us do.
+    public var puzzleDifficultyAccepted: UInt8 = 20
+    /// Initiators that know no puzzles, let in by lot a second while puzzles are demanded.
+    public var unsolvedAdmissionsPerSecond = 16
+    /// How long a failed authentication counts like a half-open IKE SA.
+    public var failureMemory: Duration = .seconds(30)
     /// The cookie secret changes after this; the secret before it stays good for as long.
     public var cookieSecretLifetime: Duration = .seconds(60)
     /// An IKE message, also after reassembly.

@@ -41,6 +41,10 @@ extension Engine {
             guard let (sa, step) = finish(id) else { return }
             authorized(sa, step, decision)
             resume(sa)
+        case .puzzleSolved(let id, let keys):
+            guard let (sa, _) = finish(id) else { return }
+            puzzleSolved(sa, keys)
+            resume(sa)
         case .activity(let id, let lastInbound):
             guard let sa = newest(id) else { return }
             receiveActivity(sa, lastInbound)

@@ -22,6 +22,9 @@ extension Engine {
     /// An IKE SA could not be established.
     func fail(_ sa: IKESA, _ cause: FailureReport.Cause) {
         statistics.failed += 1
+        if sa.phase == .halfOpen {
+            halfOpen.noteFailure(of: sa.path.remote.address, until: now + configuration.limits.failureMemory)
+        }
         let isBefore = sa.handshake?.intermediate.remaining.isEmpty == false
         let stage: FailureReport.Stage = sa.keys == nil ? .initial : isBefore ? .intermediate : .authentication
         report(.failed(sa.id, failure(sa, stage, weInitiated: sa.isInitiator, cause)))
@@ -126,7 +129,7 @@ extension Engine {
     func leaveHalfOpen(_ sa: IKESA, _ key: HalfOpenTable.Key) {
         sa.handshake?.halfOpenKey = nil
         halfOpen.remove(key, sa.localSPI)
-        if demandsCookies, halfOpen.count < configuration.limits.cookieThreshold {
+        if demandsCookies, halfOpen.pressure(now) < configuration.limits.cookieThreshold {
             demandsCookies = false
             report(.cookies(demanded: false, halfOpen: halfOpen.count))
         }

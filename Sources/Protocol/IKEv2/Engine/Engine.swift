@@ -32,6 +32,7 @@ final class Engine {
     var errorBudget = TokenBucket()
     var reportBudget = TokenBucket()
     var failureBudget = TokenBucket()
+    var legacyBudget = TokenBucket()
 
     // The surroundings of one input.
     var now: Instant = .zero
@@ -118,6 +119,12 @@ final class Engine {
         sa.pending = PendingOperation(id: id, step: step)
         operations[id] = sa.localSPI
         return id
+    }
+
+    /// Whether whoever waits for an operation is past its authentication.
+    func isForEstablished(_ id: OperationID) -> Bool {
+        guard let spi = operations[id], let sa = sas[spi] else { return false }
+        return sa.phase != .halfOpen && sa.phase != .initiating
     }
 
     /// Closes an operation; nil when nobody waits for it any more.

@@ -56,9 +56,10 @@ extension Engine {
 
     /// Sends IKE_SA_INIT, for the first time or after COOKIE or INVALID_KE_PAYLOAD. The time to give up counts from the
     /// first one.
-    private func sendInitialRequest(_ sa: IKESA, _ handshake: Handshake) {
+    func sendInitialRequest(_ sa: IKESA, _ handshake: Handshake) {
         var payloads: [Payload] = []
         if let cookie = handshake.cookie { payloads.append(.notify(.cookie, cookie)) }
+        if let solution = handshake.puzzleSolution { payloads.append(.puzzleSolution(solution)) }
         payloads.append(.securityAssociation(SecurityAssociationPayload(proposals: handshake.offered)))
         payloads.append(.keyExchange(KeyExchangePayload(method: handshake.method, data: handshake.publicValue)))
         payloads.append(.nonce(NoncePayload(data: handshake.localNonce)))
@@ -104,8 +105,10 @@ extension Engine {
         guard let payloads = try? IKEMessage.parse(datagram.span).payloads else { return drop(.malformedInit, path) }
         touch(sa)
         if let cookie = payloads.notify(.cookie), case .cookie(let data) = cookie.decoded {
-            return retry(sa, handshake) { handshake.cookie = data }
+            return receiveCookie(sa, handshake, data, payloads)
         }
+        // RFC 8019 §7.1.2: a puzzle without a cookie cannot be solved, and the message is ignored.
+        guard payloads.notify(.puzzle) == nil || payloads.errorNotify == nil else { return drop(.malformedInit, path) }
         if let invalid = payloads.notify(.invalidKEPayload), case .invalidKEPayload(let method) = invalid.decoded {
             return retry(sa, handshake, with: method)
         }
@@ -113,12 +116,14 @@ extension Engine {
         acceptInitialResponse(sa, handshake, header, datagram, payloads, path)
     }
 
-    private func retry(_ sa: IKESA, _ handshake: Handshake, _ change: () -> Void) {
+    private func receiveCookie(_ sa: IKESA, _ handshake: Handshake, _ cookie: [UInt8], _ payloads: [Payload]) {
         handshake.retries += 1
         guard handshake.retries <= configuration.limits.initRetries else { return fail(sa, .tooManyRetries) }
-        change()
+        handshake.cookie = cookie
+        handshake.puzzleSolution = nil
         concludeRequest(sa)
-        sendInitialRequest(sa, handshake)
+        guard let request = puzzle(sa, payloads, cookie) else { return sendInitialRequest(sa, handshake) }
+        emit(.solvePuzzle(begin(.solvePuzzle, sa), request))
     }
 
     /// RFC 7296 §1.2: the responder wants another method. It must be one that we offered and did not try: a forged notify

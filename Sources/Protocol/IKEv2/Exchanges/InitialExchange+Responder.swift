@@ -33,7 +33,12 @@ extension Engine {
             drop(.malformedInit, path)
             return answerUnprotected(header, [.notify(.invalidSyntax)], path)
         }
-        guard showsCookie(header, payloads, nonce, path), hasRoom(path) else { return }
+        var solvedCookie: [UInt8]?
+        switch admit(header, payloads, nonce, path) {
+        case .refused: return
+        case .admitted: break
+        case .solved(let cookie): solvedCookie = cookie
+        }
         let request = InitialRequest(
             header: header,
             datagram: datagram,
@@ -41,7 +46,8 @@ extension Engine {
             nonce: nonce,
             keyExchange: exchange,
             offered: offered,
-            path: path
+            path: path,
+            solvedCookie: solvedCookie
         )
         select(request, key)
     }
@@ -54,60 +60,12 @@ extension Engine {
         var keyExchange: KeyExchangePayload
         var offered: [Proposal]
         var path: Path
-    }
-
-    /// Whether the request may go on: no cookie is demanded, or its first payload is a good one. Otherwise answers with a
-    /// cookie and remembers nothing.
-    private func showsCookie(_ header: IKEHeader, _ payloads: [Payload], _ nonce: [UInt8], _ path: Path) -> Bool {
-        let limits = configuration.limits
-        let source = halfOpen.count(of: path.remote.address)
-        guard halfOpen.count >= limits.cookieThreshold || source >= limits.cookieThresholdPerSource else { return true }
-        if !demandsCookies, halfOpen.count >= limits.cookieThreshold {
-            demandsCookies = true
-            report(.cookies(demanded: true, halfOpen: halfOpen.count))
-        }
-        if case .notify(let first)? = payloads.first, first.type == .cookie,
-            cookies.isValid(
-                first.data,
-                nonce: nonce,
-                address: path.remote.address,
-                spi: header.initiatorSPI,
-                now: now,
-                lifetime: limits.cookieSecretLifetime,
-                crypto: crypto
-            )
-        {
-            return true
-        }
-        let cookie = cookies.cookie(
-            nonce: nonce,
-            address: path.remote.address,
-            spi: header.initiatorSPI,
-            now: now,
-            lifetime: limits.cookieSecretLifetime,
-            crypto: crypto,
-            freshKey: { randomBytes(32) }
-        )
-        guard let cookie else { return false }
-        statistics.cookiesSent += 1
-        drop(.cookie, path)
-        answerInitial(header, [.notify(.cookie, cookie)], path)
-        return false
-    }
-
-    private func hasRoom(_ path: Path) -> Bool {
-        let limits = configuration.limits
-        if halfOpen.count < limits.halfOpenLimit,
-            halfOpen.count(of: path.remote.address) < limits.halfOpenLimitPerSource
-        {
-            return true
-        }
-        drop(.limit, path)
-        return false
+        /// The cookie whose puzzle it solved.
+        var solvedCookie: [UInt8]?
     }
 
     /// Answers IKE_SA_INIT without making an IKE SA. An answer longer than the request would amplify, and is not sent.
-    private func answerInitial(_ header: IKEHeader, _ payloads: [Payload], _ path: Path) {
+    func answerInitial(_ header: IKEHeader, _ payloads: [Payload], _ path: Path) {
         let answer = IKEHeader(
             initiatorSPI: header.initiatorSPI,
             responderSPI: .zero,
@@ -185,6 +143,8 @@ extension Engine {
         _ connection: ConnectionConfiguration,
         _ choice: ProposalSelection.IKEChoice
     ) {
+        // RFC 8019 §10: one solution, one IKE SA.
+        if let cookie = request.solvedCookie, !cookies.spend(cookie) { return drop(.limit, request.path) }
         let sa = IKESA(
             id: nextID(),
             isInitiator: false,

@@ -48,6 +48,10 @@ extension [Payload] {
         for case .trafficSelectorsResponder(let payload) in self { return payload }
         return nil
     }
+    var puzzleSolution: PuzzleSolutionPayload? {
+        for case .puzzleSolution(let payload) in self { return payload }
+        return nil
+    }
     var notifies: [NotifyPayload] {
         compactMap { if case .notify(let payload) = $0 { payload } else { nil } }
     }

@@ -12,6 +12,8 @@ final class Handshake {
     var request: [UInt8] = []
     var response: [UInt8] = []
     var cookie: [UInt8]?
+    /// Goes with the cookie (RFC 8019).
+    var puzzleSolution: PuzzleSolutionPayload?
     var method: KeyExchangeMethod
     var publicValue: [UInt8] = []
     var handle: KeyExchangeHandle?

@@ -61,6 +61,8 @@ enum Step {
     /// IKE_FOLLOWUP_KE, the peer's request.
     case generateFollowUpResponse(KeyExchangeSeries)
     case shareFollowUpResponse(KeyExchangeSeries)
+    /// Initiator: a puzzle, then IKE_SA_INIT goes out again.
+    case solvePuzzle
 }
 
 /// What our outstanding request is about.
