@@ -166,6 +166,7 @@ import Testing
     @Test func r05_failedAuthenticationsWeighOnAndAreForgotten() {
         let pair = Pair(pskA(), pskB())
         engine(pair).configuration.limits.cookieThresholdPerSource = 3
+        engine(pair).configuration.limits.failureMemory = .seconds(30)
         pair.b.preSharedKeys["psk"] = SecretBytes(Array("quite another secret, also long".utf8))
         for _ in 0..<3 {
             pair.initiate(pskA())

@@ -82,6 +82,9 @@ final class Node {
         self.name = name
         self.crypto = crypto
         random = SplitMix64(state: seed)
+        var configuration = configuration
+        // Tests let a peer fail ten thousand times in no time; AdmissionTests are about what that costs it.
+        configuration.limits.failureMemory = .zero
         endpoint = IKEEndpoint(
             configuration: configuration,
             crypto: crypto,

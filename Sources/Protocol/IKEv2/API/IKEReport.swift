@@ -101,9 +101,11 @@ public struct IKEStatistics: Hashable, Sendable {
     public var retransmitted: UInt64 = 0
     /// Cookies demanded.
     public var cookiesSent: UInt64 = 0
-    /// Puzzles given, solved, and initiators let in without a solution (RFC 8019).
+    /// Puzzles given (RFC 8019).
     public var puzzlesSent: UInt64 = 0
+    /// Solutions that were right.
     public var puzzlesSolved: UInt64 = 0
+    /// Let in by lot.
     public var unsolvedAdmitted: UInt64 = 0
     /// IKE SAs established since the start.
     public var established: UInt64 = 0
