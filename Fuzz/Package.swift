@@ -58,6 +58,13 @@ let package = Package(
         room("LegacyDigests", ["IPsecTypes", "CLibcrypto", .product(name: "Crypto", package: "swift-crypto")]),
         room("RADIUS", ["IPsecTypes", "LegacyDigests"], testable: true),
         fuzzer("radius-packet", ["IPsecTypes", "RADIUS"]),
+        room("EAP", ["IPsecTypes", "LegacyDigests"]),
+        // Plays both ends and TLS without its randomness.
+        room("EAPDoubles", ["IPsecTypes", "EAP"]),
+        fuzzer("eap-packet", ["IPsecTypes", "EAP", "EAPDoubles"]),
+        fuzzer("eap-mschapv2", ["IPsecTypes", "EAP", "EAPDoubles"]),
+        fuzzer("eap-fragments", ["IPsecTypes", "EAP", "EAPDoubles"]),
+        fuzzer("eap-attributes", ["IPsecTypes", "EAP", "EAPDoubles"]),
         fuzzer("ike-message", ["IPsecTypes", "IKEMessage"]),
         fuzzer("ike-decrypted", ["IPsecTypes", "IKEMessage"]),
         fuzzer("config-file", ["IPsecTypes", "ConfigFile"]),

@@ -1,0 +1,1 @@
+../../../Tests/EAPTests/EAPProperties.swift
