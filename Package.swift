@@ -129,7 +129,7 @@ var targets: [Target] = [
     tests("PacketIOTests", floor1 + ["CLinux", "PacketIO"]),
     tests("NetlinkTests", floor1 + ["CLinux", "Netlink"]),
     tests("StoreTests", floor1 + ["Store"]),
-    tests("WebTests", floor1 + ["EAP", "EAPDoubles", "Web", crypto, x509, asn1]),
+    tests("WebTests", floor1 + ["EAP", "EAPDoubles", "RADIUS", "Web", crypto, x509, asn1]),
     .target(name: "CMallocCount", path: "Tests/Support/CMallocCount"),
     tests(
         "DataplaneTests",

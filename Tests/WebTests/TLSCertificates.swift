@@ -68,10 +68,16 @@ struct TLSHouse {
     let server: Made
     let client: Made
 
-    init(padding: Int = 0) throws {
-        authority = try TLSCertificates.make("Test CA", .authority)
-        server = try TLSCertificates.make("radius.test", .server, by: authority, padding: padding)
-        client = try TLSCertificates.make("alice.test", .client, by: authority, padding: padding)
+    /// With `lastingYears` the certificates are good for programs that read the clock themselves.
+    init(padding: Int = 0, lastingYears: Bool = false) throws {
+        let year: Int64 = 365 * 86_400
+        let (start, end) = lastingYears ? (-3 * year, 30 * year) : (-3600, 3600)
+        func make(_ name: String, _ use: TLSCertificates.Use, by issuer: Made?) throws -> Made {
+            try TLSCertificates.make(name, use, by: issuer, from: start, to: end, padding: padding)
+        }
+        authority = try make("Test CA", .authority, by: nil)
+        server = try make("radius.test", .server, by: authority)
+        client = try make("alice.test", .client, by: authority)
     }
 
     func serverSettings() -> TLSSettings {

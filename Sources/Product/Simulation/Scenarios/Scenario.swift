@@ -104,6 +104,7 @@ struct Scenario {
         sharesNAT = random.chance(400)
     }
 
+    // Long because it is a table: what each kind changes.
     private mutating func adapt(using random: inout SplitMix64) {
         switch kind {
         case .clean: disturbances = random.chance(600) ? Disturbance.harmless : Disturbance.commands
