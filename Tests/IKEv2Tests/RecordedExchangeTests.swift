@@ -48,7 +48,11 @@ import Testing
         recording = try JSONDecoder().decode(Recording.self, from: Data(contentsOf: file))
     }
 
-    private func bytes(_ text: String?) throws -> [UInt8] { try #require(Hex.decode(try #require(text).utf8)) }
+    private func bytes(_ text: String?) throws -> [UInt8] {
+        let digits = try #require(text)
+        return try #require(Hex.decode(digits.utf8))
+    }
+
     private func secret(_ name: String) throws -> SecretBytes { SecretBytes(try bytes(recording.shared[name])) }
 
     /// The datagrams of one message, in order.
@@ -84,8 +88,8 @@ import Testing
     }
 
     @Test func everyMessageOpensAndEveryKeyIsTheSame() throws {
-        let request = try #require(try datagrams(.ikeSAInit, 0, response: false).first)
-        let response = try #require(try datagrams(.ikeSAInit, 0, response: true).first)
+        let request = try #require(datagrams(.ikeSAInit, 0, response: false).first)
+        let response = try #require(datagrams(.ikeSAInit, 0, response: true).first)
         let asked = try IKEMessage.parse(request)
         let answered = try IKEMessage.parse(response)
         for type in [NotifyType.usePPK, .intermediateExchangeSupported] {
