@@ -35,6 +35,10 @@ public final class CertificateAuthenticator: PeerAuthenticator {
     private let revocation: @Sendable () -> any RevocationView
     private let registry: PeerRegistry
     private let validator = PathValidator()
+    /// Chains of peers that come back, with their keys parsed. A reload makes a new authenticator, and so an empty cache.
+    private let known = Mutex(ValidatedChainCache<VerificationKey>(limit: knownLimit))
+    /// Each takes some three kilobytes.
+    private static let knownLimit = 1024
     /// A path within the limits takes milliseconds; more than this is a fault of ours, and a refusal.
     private static let patience = 10.0
 
@@ -61,28 +65,48 @@ public final class CertificateAuthenticator: PeerAuthenticator {
         guard let trust = trust[request.connection] else {
             return .refused(reason: "connection \(request.connection) trusts no certificates")
         }
-        switch validate(request, trust, wallClock) {
+        let key = ValidatedChainCache<VerificationKey>.Key(label: request.connection, chain: request.certificates)
+        let view = revocation()
+        if let found = known.withLock({ $0.find(key, wallClock: wallClock, revocation: view) }) {
+            return verify(request, found.peer, found.companion, trust)
+        }
+        switch validate(request, trust, wallClock, view) {
         case .failure(let failure): return .refused(reason: "\(failure.code): \(failure.description)")
         case .success(let peer):
-            do throws(ValidationFailure) {
-                guard let identity = CertificateIdentity(request.identity) else {
-                    throw .identityUnusable(identity: request.identity.description, reason: "no certificate proves it")
-                }
-                try IdentityBinding.check(identity, against: peer)
-            } catch {
-                return .refused(reason: "\(error.code): \(error.description)")
+            guard let parsed = try? crypto.verificationKey(spkiDER: peer.spkiDER) else {
+                return .refused(reason: "auth_signature: the key of the certificate cannot be used")
             }
-            return checkSignature(request, peer, trust)
+            let outcome = verify(request, peer, parsed, trust)
+            // Whoever cannot sign with a certificate's key takes no place for it.
+            if case .accepted = outcome { known.withLock { $0.insert(key, peer, parsed) } }
+            return outcome
         }
+    }
+
+    private func verify(
+        _ request: PeerVerificationRequest,
+        _ peer: ValidatedPeer,
+        _ key: VerificationKey,
+        _ trust: Trust
+    ) -> PeerVerification {
+        do throws(ValidationFailure) {
+            guard let identity = CertificateIdentity(request.identity) else {
+                throw .identityUnusable(identity: request.identity.description, reason: "no certificate proves it")
+            }
+            try IdentityBinding.check(identity, against: peer)
+        } catch {
+            return .refused(reason: "\(error.code): \(error.description)")
+        }
+        return checkSignature(request, peer, key, trust)
     }
 
     private func checkSignature(
         _ request: PeerVerificationRequest,
         _ peer: ValidatedPeer,
+        _ key: VerificationKey,
         _ trust: Trust
     ) -> PeerVerification {
         do {
-            let key = try crypto.verificationKey(spkiDER: peer.spkiDER)
             let algorithm = try crypto.verify(
                 SignatureAuthentication(
                     method: AuthMethod(rawValue: request.method.rawValue),
@@ -117,10 +141,10 @@ public final class CertificateAuthenticator: PeerAuthenticator {
     private func validate(
         _ request: PeerVerificationRequest,
         _ trust: Trust,
-        _ wallClock: WallTime
+        _ wallClock: WallTime,
+        _ view: any RevocationView
     ) -> Result<ValidatedPeer, ValidationFailure> {
         let box = Waiting<Result<ValidatedPeer, ValidationFailure>>()
-        let view = revocation()
         let validator = validator
         Task {
             let result = await validator.validate(

@@ -55,12 +55,14 @@ struct PathRules: Sendable {
             serial: leaf.serial,
             notBefore: leaf.notBefore,
             notAfter: leaf.notAfter,
+            pathNotBefore: path.map(\.notBefore).max() ?? leaf.notBefore,
             pathNotAfter: path.map(\.notAfter).min() ?? leaf.notAfter,
             issuer: path.dropFirst().first?.fingerprint ?? anchor.fingerprint,
             anchor: anchor.fingerprint,
             claims: claims,
             policyOIDs: policies.map { "\($0)" }.sorted(),
             isGateway: missing == nil,
+            path: zip(path, path.dropFirst()).map { .init(serial: $0.serial, issuer: $1.fingerprint) },
             pathNames: path.map(\.displayName)
         )
     }

@@ -12,6 +12,14 @@ public enum ValidationPurpose: Hashable, Sendable {
 
 /// A leaf certificate whose path was validated. Which identity it proves is ``IdentityBinding``'s business.
 public struct ValidatedPeer: Hashable, Sendable {
+    /// A certificate of the path as revocation knows it.
+    public struct PathEntry: Hashable, Sendable {
+        /// Its serial number.
+        public let serial: CertificateSerial
+        /// The key of whoever issued it.
+        public let issuer: SPKIFingerprint
+    }
+
     /// The leaf as received.
     public let leafDER: [UInt8]
     /// The leaf's SubjectPublicKeyInfo, for AUTH verification.
@@ -26,6 +34,8 @@ public struct ValidatedPeer: Hashable, Sendable {
     public let notBefore: WallTime
     /// End of the leaf's validity.
     public let notAfter: WallTime
+    /// Start of the validity of the whole path: the latest notBefore in it.
+    public let pathNotBefore: WallTime
     /// End of the validity of the whole path: the earliest notAfter in it.
     public let pathNotAfter: WallTime
     /// Key of the certificate that issued the leaf: claims are honoured only from the issuer bound to the tenant.
@@ -38,6 +48,8 @@ public struct ValidatedPeer: Hashable, Sendable {
     public let policyOIDs: [String]
     /// Whether the leaf may act as a Culvert gateway.
     public let isGateway: Bool
+    /// The certificates of the path but the anchor, leaf first.
+    public let path: [PathEntry]
     /// Subjects from leaf to anchor, escaped, for logs.
     public let pathNames: [String]
 
