@@ -11,7 +11,7 @@ guest() {
   if [ "${2:-}" = home ]; then devices=(--tap wan 10.2.0.2/24,2001:db8:3::2/64 --gw 10.2.0.1 --gw 2001:db8:3::1)
   else devices=(--tap wan 203.0.113.20/24,2001:db8:113::20/64 --tap lan 10.20.0.20/24,fd20::20/64 --gw 203.0.113.1 --gw 2001:db8:113::1); fi
   mkdir -p "$W/ctl-$name"
-  "$L/uml-run" --timeout 400 --netns "$P-$name" "${devices[@]}" --share "$W" --share "$L" --share "$("$L/peers/debs" --dir)" \
+  "$L/uml-run" --timeout 700 --netns "$P-$name" "${devices[@]}" --share "$W" --share "$L" --share "$("$L/peers/debs" --dir)" \
     --ctl "$W/ctl-$name" --console "$W/ctl-$name/console.log" 'sleep 1000' > "$W/ctl-$name/guest.out" 2>&1 &
   echo $! > "$W/ctl-$name/uml.pid"
 }
