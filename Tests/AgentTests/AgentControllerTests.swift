@@ -87,7 +87,7 @@ import Testing
                     guard let tunnel = (delegate as? AgentController)?.tunnels["branch"],
                         case .waiting = tunnel.phase
                     else { return nil }
-                    return tunnel.failures
+                    return tunnel.schedule.failures
                 }
             }
             #expect(told == failures, "a short life counts as a failure in a row")
@@ -180,19 +180,6 @@ import Testing
 }
 
 @Suite struct AgentRulesTests {
-    @Test func pausesDoubleWithJitterBetweenTheirBounds() {
-        var random = SystemRandom()
-        for failures in 1...100 {
-            let whole = min(60.0, Double(1 << min(failures, 6)))
-            for _ in 0..<50 {
-                let pause = AgentTunnel.pause(failures: failures, using: &random)
-                #expect(pause >= .milliseconds(Int64(whole * 500)) && pause <= .milliseconds(Int64(whole * 1000)))
-            }
-        }
-        let many = Set((0..<100).map { _ in AgentTunnel.pause(failures: 6, using: &random) })
-        #expect(many.count > 90, "agents do not come back together")
-    }
-
     @Test func pushedAddressesMustBeAHosts() throws {
         for text in ["0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255", "::", "::1", "ff02::1", "fe80::1"] {
             let address = try #require(IPAddress(text))

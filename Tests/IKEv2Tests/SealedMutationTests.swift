@@ -184,7 +184,9 @@ import Testing
     private func inform(_ arena: Arena, _ inner: [Line], _ outer: [Line], _ random: inout SplitMix64) {
         let engine = arena.target.endpoint.engine
         func established() -> IKESA? {
-            engine.sas.values.first { $0.isEstablished && $0.remoteIdentity == nameA && $0.rekeyings == 0 }
+            engine.sas.values.first {
+                $0.isEstablished && $0.remoteIdentity == nameA && $0.rekeyings == 0 && $0.timers[.superseded] == nil
+            }
         }
         if established() == nil {
             arena.start(arena.hostile, arena.attack, Self.hostileAddress)

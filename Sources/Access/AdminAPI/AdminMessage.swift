@@ -26,6 +26,8 @@ public struct AdminRequest: Codable, Sendable, Hashable {
         case rekey(name: String?, ike: Bool)
         /// End a session of the gateway.
         case closeSession(session: String)
+        /// Send the gateway's clients to another one, by address or name; nil to serve them again.
+        case drain(to: String?)
     }
 
     /// The version the caller speaks.

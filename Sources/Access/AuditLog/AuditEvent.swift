@@ -12,6 +12,10 @@ public enum AuditEvent: String, Hashable, Sendable, Codable, CaseIterable {
     case policyReload = "policy.reload"
     /// A new policy was refused.
     case policyRefused = "policy.refused"
+    /// New clients are sent to another gateway from here on, and established ones asked to move.
+    case drainStart = "drain.start"
+    /// Clients are served here again.
+    case drainEnd = "drain.end"
     /// A session started.
     case sessionStart = "session.start"
     /// A session ended.

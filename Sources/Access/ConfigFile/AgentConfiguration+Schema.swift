@@ -81,6 +81,7 @@ extension AgentConnection {
         #     profile: runner1.culvert       # or: certificate, key and authorities; or: psk_file
         #     gateway_id: vpn.example.com    # what the gateway must prove; by default gateway
         #     remote: [10.20.0.0/16]         # by default all that is granted
+        #     redirects: [vpn2.example.com]  # where the gateway may send us, besides its own addresses
 
         """
 
@@ -93,7 +94,7 @@ extension AgentConnection {
         guard let name, let credentials else {
             _ = [
                 "port", "gateway_id", "id", "ca_sha256", "remote", "local", "virtual_address", "autostart", "ike",
-                "esp", "ppk_id", "ppk_file", "ppk_required",
+                "esp", "ppk_id", "ppk_file", "ppk_required", "redirects",
             ]
             .map(map.entry)
             map.finish()
@@ -111,6 +112,7 @@ extension AgentConnection {
         ikeProposals = map.value("ike", .list(of: .ikeProposal, count: 1...16))
         espProposals = map.value("esp", .list(of: .espProposal, count: 1...16))
         ppk = PPKReference(map, directory: node.place.directory)
+        redirects = map.value("redirects", .list(of: .gatewayName, count: 0...16)) ?? []
         map.finish()
         if gateway == nil, map.node("gateway") == nil {
             guard case .profile = credentials else {

@@ -135,6 +135,8 @@ public struct AgentConnection: Hashable, Sendable {
     public var espProposals: [ESPProposalSpecification]?
     /// A post-quantum pre-shared key; nil for none.
     public var ppk: PPKReference?
+    /// Gateways that ours may redirect to, besides its own name and addresses (RFC 5685).
+    public var redirects: [String] = []
 
     /// Makes a connection.
     public init(name: String, gateway: String?, credentials: Credentials) {

@@ -43,6 +43,25 @@ public struct IKESettings: Hashable, Sendable {
     /// Largest IKE datagram before it is fragmented, IP header included.
     public var fragmentSize = 1280
 
+    /// Whether sessions are resumed by tickets (RFC 5723).
+    public var tickets = true
+    /// How long a ticket is good for; the certificate's end comes first.
+    public var ticketLifetime: Duration = .seconds(3600)
+    /// How often a peer must be authenticated anew; zero for as its certificate and lease say (RFC 4478).
+    public var reauthenticate: Duration = .zero
+    /// IKE SAs without Child SA (RFC 6023).
+    public var childless = Childless.allow
+
+    /// Whether IKE_AUTH may do without a Child SA.
+    public enum Childless: String, Hashable, Sendable, CaseIterable {
+        /// Neither asked for nor accepted.
+        case never
+        /// Accepted, not asked for.
+        case allow
+        /// Asked for where the responder supports it.
+        case prefer
+    }
+
     /// The defaults.
     public init() {}
 
@@ -103,6 +122,24 @@ public struct IKESettings: Hashable, Sendable {
                 .integer(576...9000, "bytes"),
                 "Longer IKE datagrams are fragmented (RFC 7383)."
             ),
+            .setting(
+                "tickets",
+                \.tickets,
+                .boolean,
+                "Whether sessions are resumed by tickets after a restart of the gateway (RFC 5723)."
+            ),
+            .setting(
+                "reauthenticate",
+                \.reauthenticate,
+                .duration(.zero ... .seconds(30 * 86_400)),
+                "How often the peer is authenticated anew, without a gap (RFC 4478); 0s for as certificate and lease say."
+            ),
+            .setting(
+                "childless",
+                \.childless,
+                .choice(Childless.allCases.map { ($0.rawValue, $0) }),
+                "Whether an IKE SA may begin without a Child SA (RFC 6023): never, allow as responder, or prefer as initiator."
+            ),
         ]
     }
 
@@ -144,6 +181,12 @@ public struct IKESettings: Hashable, Sendable {
                 \.puzzlesFrom,
                 .integer(0...100_000),
                 "From this many half-open and lately failed IKE SAs on initiators must solve a puzzle (RFC 8019)."
+            ),
+            .setting(
+                "ticket_lifetime",
+                \.ticketLifetime,
+                .duration(.seconds(60) ... .seconds(7 * 86_400)),
+                "How long a ticket is good for; certificate, lease and reauthenticate come first."
             ),
         ]
     }

@@ -11,7 +11,7 @@ extension AgentController {
             throw CulvertError(.routeConflict, "the gateway gave us an address that is refused: \(refusal)")
         }
         do throws(IOFailure) {
-            for address in status.addresses {
+            for address in status.addresses where !tunnel.addresses.contains(address) {
                 try interface.add(address)
                 tunnel.addresses.append(address)
             }
@@ -29,7 +29,7 @@ extension AgentController {
             )
         }
         let prefixes = Set(ranges.flatMap { PushedSettings.routes(to: $0, gateway: gateway) })
-        for prefix in prefixes.sorted(by: { $0.description < $1.description }) {
+        for prefix in prefixes.sorted(by: { $0.description < $1.description }) where !tunnel.routes.contains(prefix) {
             let source = tunnel.addresses.first { $0.family == prefix.address.family }
             // Without an address of that family nothing could be sent there.
             if source == nil, !tunnel.addresses.isEmpty { continue }
@@ -47,6 +47,21 @@ extension AgentController {
                 throw error.culvertError(.kernelRefused)
             }
         }
+    }
+
+    /// The same for a tunnel that has addresses and routes already: what both have stays untouched, so that nothing that
+    /// uses it notices.
+    func moveInterface(_ tunnel: inout AgentTunnel, _ status: IKESAStatus) throws(CulvertError) {
+        let gateway = status.path.remote.address
+        let ranges = status.children.flatMap(\.remoteSelectors).map(\.addresses)
+        let wanted = Set(ranges.flatMap { PushedSettings.routes(to: $0, gateway: gateway) })
+        let isMoved = tunnel.addresses.contains { !status.addresses.contains($0) }
+        // A route names its source address.
+        for prefix in tunnel.routes where isMoved || !wanted.contains(prefix) { interface.removeRoute(prefix) }
+        tunnel.routes.removeAll { isMoved || !wanted.contains($0) }
+        for address in tunnel.addresses where !status.addresses.contains(address) { interface.remove(address) }
+        tunnel.addresses.removeAll { !status.addresses.contains($0) }
+        try configureInterface(&tunnel, status)
     }
 
     func clearInterface(_ name: String) {

@@ -25,7 +25,7 @@ final class AgentController: ShardDelegate {
     let parts: Parts
     let interface: any AgentInterface
     var tunnels: [String: AgentTunnel] = [:]
-    private var random = SystemRandom()
+    var random = SystemRandom()
 
     /// How often owners of tunnels are looked at.
     private static let ownerInterval: Duration = .seconds(1)
@@ -145,14 +145,17 @@ final class AgentController: ShardDelegate {
             if let name = name(of: status.id) { audit(.sessionEnd, name, status.path, nil, reason.word) }
             ends(status.id, reason, shard)
         case .childClosed(let id, _, let reason): childEnds(id, reason, shard)
-        case .established, .childRekeyed, .ikeRekeyed, .retransmitting, .pathChanged, .collision, .dropped, .cookies:
-            break
+        case .retransmitting(let id, let attempt, _): peerIsSilent(id, attempt, shard)
+        case .suspected(let id): replace(id, because: "the gateway seems to have lost the tunnel", shard)
+        case .reauthenticationDue(let id): reauthenticate(id, shard)
+        case .redirected(let id, let target, let stage): redirected(id, to: target, stage, shard)
+        case .established, .childRekeyed, .ikeRekeyed, .pathChanged, .collision, .dropped, .cookies: break
         }
     }
 
     var nextDeadline: Instant? {
         let times = tunnels.values.flatMap { tunnel -> [Instant] in
-            var times = [tunnel.leaseEnd].compactMap { $0 }
+            var times = [tunnel.leaseEnd, tunnel.closesReplacedAt].compactMap { $0 }
             if case .waiting(let until) = tunnel.phase { times.append(until) }
             return times
         }
@@ -174,225 +177,12 @@ final class AgentController: ShardDelegate {
                 close(name, shard)
             } else if case .waiting(let until) = tunnel.phase, until <= now {
                 connect(name, remote: 0, shard)
+            } else if let at = tunnel.closesReplacedAt, at <= now {
+                closeReplaced(name, shard)
             }
         }
         if checksOwners {
             nextOwnerCheck = tunnels.values.contains { $0.owner != nil } ? now + Self.ownerInterval : nil
         }
-    }
-}
-
-extension AgentController {
-    private func connect(_ name: String, remote: Int, _ shard: ShardCore) {
-        guard let tunnel = tunnels[name] else { return }
-        let remotes = tunnel.connection.remotes
-        guard remote < remotes.count else { return }
-        guard let source = interface.source(towards: remotes[remote].address) else {
-            return fails(
-                name,
-                CulvertError(.gatewayUnreachable, "no route leads to \(remotes[remote].address)"),
-                remote: remote,
-                shard
-            )
-        }
-        let path = Path(
-            transport: .udp500,
-            local: Endpoint(source, port: parts.localPort),
-            remote: remotes[remote]
-        )
-        let started = shard.now
-        guard let id = shard.perform(.initiate(tunnel.connection.configuration, path: path)) else {
-            return fails(name, CulvertError(.limitReached, "the engine takes no more tunnels"), remote: remote, shard)
-        }
-        if tunnels[name] != nil { tunnels[name]?.phase = .connecting(id, since: started, remote: remote) }
-    }
-
-    private func name(of id: IKESAID) -> String? {
-        tunnels.first { $0.value.ikeSA == id }?.key
-    }
-
-    private func stands(_ id: IKESAID, _ shard: ShardCore) {
-        guard let name = name(of: id), var tunnel = tunnels[name], let status = shard.status(id),
-            case .connecting(_, let since, _) = tunnel.phase
-        else { return }
-        do throws(CulvertError) {
-            try configureInterface(&tunnel, status)
-        } catch {
-            tunnel.lastError = error
-            tunnels[name] = tunnel
-            clearInterface(name)
-            tunnels[name]?.phase = .failed
-            audit(.sessionRefused, name, status.path, error)
-            release(name, shard)
-            shard.perform(.close(id, .requested))
-            return
-        }
-        tunnel.phase = .up(id)
-        tunnel.setup = shard.now - since
-        tunnel.upSince = shard.now
-        tunnel.stoodOnce = true
-        tunnel.lastError = nil
-        tunnels[name] = tunnel
-        audit(.sessionStart, name, status.path, nil)
-        let addresses = status.addresses.map { "\($0)" }.joined(separator: " ")
-        parts.logger.info("tunnel is up", metadata: ["tunnel": "\(name)", "addresses": "\(addresses)"])
-        release(name, shard)
-    }
-
-    private func childFails(_ id: IKESAID, _ failure: FailureReport, _ shard: ShardCore) {
-        guard let name = name(of: id) else { return }
-        let error = failure.error
-        tunnels[name]?.lastError = error
-        parts.logger.warning(
-            "\(error.message)",
-            metadata: error.logMetadata.merging(["tunnel": "\(name)"]) { $1 }
-        )
-        audit(.childRefused, name, failure.path, failure.error)
-        let remaining = shard.status(id)?.children.count ?? 0
-        // An IKE SA that carries nothing is of no use to an agent.
-        if remaining == 0 { shard.perform(.close(id, .requested)) }
-    }
-
-    private func childEnds(_ id: IKESAID, _ reason: CloseReason, _ shard: ShardCore) {
-        guard let name = name(of: id), case .up = tunnels[name]?.phase, reason != .rekeyed, reason != .redundant,
-            let status = shard.status(id), !status.children.contains(where: { $0.phase != .rekeyed })
-        else { return }
-        shard.perform(.close(id, .requested))
-    }
-
-    private func fails(_ id: IKESAID, _ error: CulvertError, _ shard: ShardCore) {
-        guard let name = name(of: id) else { return }
-        var remote = 0
-        if case .connecting(_, _, let tried) = tunnels[name]?.phase { remote = tried }
-        fails(name, error, remote: remote, shard)
-    }
-
-    private func fails(_ name: String, _ error: CulvertError, remote: Int, _ shard: ShardCore) {
-        guard var tunnel = tunnels[name] else { return }
-        parts.logger.warning(
-            "\(error.message)",
-            metadata: error.logMetadata.merging(["tunnel": "\(name)"]) { $1 }
-        )
-        tunnel.lastError = error
-        if error.code == .gatewayUnreachable, remote + 1 < tunnel.connection.remotes.count {
-            tunnels[name] = tunnel
-            return connect(name, remote: remote + 1, shard)
-        }
-        tunnel.failures += 1
-        if tunnel.stoodOnce || tunnel.connection.isKept {
-            tunnel.phase = .waiting(until: shard.now + AgentTunnel.pause(failures: tunnel.failures, using: &random))
-        } else {
-            tunnel.phase = .failed
-        }
-        tunnels[name] = tunnel
-        release(name, shard)
-    }
-
-    private func ends(_ id: IKESAID, _ reason: CloseReason, _ shard: ShardCore) {
-        guard let name = name(of: id), var tunnel = tunnels[name] else { return }
-        parts.logger.info("tunnel ended", metadata: ["tunnel": "\(name)", "reason": "\(reason.word)"])
-        clearInterface(name)
-        if case .closing = tunnel.phase {
-            tunnels[name] = nil
-            replaceSecrets(shard)
-            return
-        }
-        tunnel.addresses = []
-        tunnel.routes = []
-        let steady = tunnel.upSince.map { shard.now - $0 >= AgentTunnel.steadyAfter } ?? false
-        tunnel.failures = steady ? 1 : tunnel.failures + 1
-        tunnel.upSince = nil
-        if tunnel.lastError == nil {
-            tunnel.lastError = CulvertError(
-                reason == .peerDead ? .peerDead : .sessionReplaced,
-                "the tunnel ended: \(reason.word)"
-            )
-        }
-        // What we closed ourselves because nothing came of it is tried again only where the configuration keeps it.
-        let lost = tunnel.stoodOnce && reason != .requested && reason != .replaced
-        let retries = lost || tunnel.connection.isKept
-        tunnel.phase =
-            retries
-            ? .waiting(until: shard.now + AgentTunnel.pause(failures: tunnel.failures, using: &random)) : .failed
-        tunnels[name] = tunnel
-        release(name, shard)
-    }
-
-    private func close(_ name: String, _ shard: ShardCore) {
-        guard let tunnel = tunnels[name] else { return }
-        clearInterface(name)
-        guard let id = tunnel.ikeSA else {
-            tunnels[name] = nil
-            replaceSecrets(shard)
-            return
-        }
-        tunnels[name]?.phase = .closing(id)
-        release(name, shard)
-        shard.perform(.close(id, .requested))
-        // What was never authenticated goes at once, without a report.
-        guard shard.status(id) == nil, case .closing(id) = tunnels[name]?.phase else { return }
-        tunnels[name] = nil
-        replaceSecrets(shard)
-    }
-
-    private func audit(
-        _ event: AuditEvent,
-        _ name: String,
-        _ path: Path,
-        _ error: CulvertError?,
-        _ reason: String? = nil
-    ) {
-        guard let writer = parts.audit else { return }
-        var record = AuditRecord(event, at: SystemClock.wall, gateway: parts.name)
-        record.name = name
-        record.path = path
-        record.addresses = tunnels[name]?.addresses ?? []
-        if let error { record.fail(error) }
-        if let reason { record.reason = reason }
-        writer.write(record)
-    }
-
-    /// Answers everybody who waits for the tunnel to stand or fail.
-    private func release(_ name: String, _ shard: ShardCore) {
-        guard let tunnel = tunnels[name] else { return }
-        tunnels[name]?.waiters = []
-        let status = status(name, tunnel, shard)
-        for waiter in tunnel.waiters { waiter(status) }
-    }
-
-    private func status(_ name: String, _ tunnel: AgentTunnel, _ shard: ShardCore) -> AgentTunnelStatus {
-        let builder = StatusBuilder(now: shard.now, counters: { shard.counters($0) })
-        var retry: Double?
-        if case .waiting(let until) = tunnel.phase {
-            retry = Double((until - shard.now).wholeNanoseconds) / 1_000_000_000
-        }
-        return AgentTunnelStatus(
-            name: name,
-            state: tunnel.state,
-            gateway: tunnel.connection.gateway,
-            tunnel: tunnel.ikeSA.flatMap { shard.status($0) }.map { builder.tunnel($0) },
-            routes: tunnel.routes.map { "\($0)" },
-            setupMilliseconds: tunnel.setup.map { Double($0.wholeNanoseconds / 10_000) / 100 },
-            lastError: tunnel.lastError,
-            retrySeconds: retry
-        )
-    }
-
-    /// The oracle holds the secrets of the tunnels that exist, and no others.
-    private func replaceSecrets(_ shard: ShardCore) {
-        var signers: [KeyID: LocalKeyOracle.Signer] = [:]
-        var secrets: [KeyID: SecretBytes] = [:]
-        var ppks: [KeyID: SecretBytes] = [:]
-        var trust: [String: CertificateAuthenticator.Trust] = [:]
-        for (name, tunnel) in tunnels {
-            signers[KeyID(name)] = tunnel.connection.signer
-            secrets[KeyID(name)] = tunnel.connection.preSharedKey
-            ppks[KeyID(name)] = tunnel.connection.ppk
-            trust[name] = tunnel.connection.trust
-        }
-        shard.replace(
-            oracle: LocalKeyOracle(crypto: parts.crypto, signers: signers, preSharedKeys: secrets, ppks: ppks),
-            authenticator: CertificateAuthenticator(crypto: parts.crypto, trust: trust, registry: parts.registry)
-        )
     }
 }

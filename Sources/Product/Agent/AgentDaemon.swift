@@ -180,13 +180,12 @@ public final class AgentDaemon: Sendable {
     /// again.
     private func startConnections() {
         var waiting = configuration.connections.filter(\.autostart)
-        var failures = 0
+        var schedule = ReconnectSchedule()
         var random = SystemRandom()
         while !waiting.isEmpty, !isStopping.load(ordering: .relaxed) {
             waiting.removeAll { begin($0) }
             guard !waiting.isEmpty else { return }
-            failures += 1
-            let pause = AgentTunnel.pause(failures: failures, using: &random)
+            let pause = schedule.next(after: .failed, using: &random)
             _ = stopped.wait(timeout: .now() + .nanoseconds(Int(pause.wholeNanoseconds)))
         }
     }
@@ -224,7 +223,7 @@ public final class AgentDaemon: Sendable {
             case .stop:
                 stopRequested.signal()
                 return .done("the agent stops")
-            case .reload, .closeSession:
+            case .reload, .closeSession, .drain:
                 return .failed(CulvertError(.controlRefused, "an agent does not know this operation"))
             }
         } catch {

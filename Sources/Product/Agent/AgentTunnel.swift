@@ -27,8 +27,22 @@ struct AgentTunnel {
     /// Since when it stands.
     var upSince: Instant?
     var lastError: CulvertError?
-    /// Failures in a row, for the pause before the next try.
-    var failures = 0
+    /// When it is tried again.
+    var schedule = ReconnectSchedule()
+    /// What will take over from it.
+    var replacement: Replacement?
+    /// What it took over from, until that is closed.
+    var replaced: IKESAID?
+    var closesReplacedAt: Instant?
+    /// Redirects followed, and the gateway that was tried last.
+    var redirects = RedirectHistory()
+    var lastRemote: IPAddress?
+    /// What resumes the session after a loss; in memory only.
+    var ticket: Ticket?
+    /// Tickets of IKE SAs that do not stand yet.
+    var tickets: [IKESAID: SessionTicket] = [:]
+    /// Whether the try under way began with the ticket.
+    var usesTicket = false
     /// Whether it stood once since `up`: then a loss is followed by new tries.
     var stoodOnce = false
     var leaseEnd: Instant?
@@ -53,14 +67,41 @@ struct AgentTunnel {
         }
     }
 
-    /// A tunnel that stood for less than this counts as another failure in a row: two agents of one identity would else
-    /// throw each other out without a pause.
-    static let steadyAfter: Duration = .seconds(60)
+    /// Another IKE SA that is being made beside the one that carries traffic, to take over from it.
+    struct Replacement {
+        var id: IKESAID
+        var since: Instant
+        /// The entry of the connection's remotes.
+        var remote: Int
+        var usesTicket: Bool
+    }
 
-    /// The pause after `failures` in a row: doubling from 2 s to 60 s, half of it random, so that a thousand agents do
-    /// not come back at once.
-    static func pause(failures: Int, using generator: inout some RandomNumberGenerator) -> Duration {
-        let whole = min(60_000, 1000 << min(failures, 6))
-        return .milliseconds(Int.random(in: whole / 2...whole, using: &generator))
+    /// A ticket, and the gateway that gave it.
+    struct Ticket {
+        var ticket: SessionTicket
+        var gateway: Endpoint
+    }
+
+    /// The entry of the remotes that is this gateway; the number behind the last for one that only a redirect leads to.
+    func remoteIndex(_ endpoint: Endpoint) -> Int {
+        connection.remotes.firstIndex(of: endpoint) ?? connection.remotes.count
+    }
+
+    /// An IKE SA stands: its ticket is the one that counts, and none when the gateway gave none.
+    mutating func keepTicket(from id: IKESAID, at remote: Int) {
+        ticket = nil
+        guard let fresh = tickets.removeValue(forKey: id), remote < connection.remotes.count else { return }
+        ticket = Ticket(ticket: fresh, gateway: connection.remotes[remote])
+    }
+}
+
+extension CloseReason {
+    /// What an end of this kind means for the next try.
+    var reconnectCause: ReconnectSchedule.Cause {
+        switch self {
+        case .peerRestarted, .redirected: .called
+        case .deletedByPeer, .initialContact, .replaced: .deleted
+        default: .lost
+        }
     }
 }

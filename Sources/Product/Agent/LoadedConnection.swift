@@ -16,6 +16,8 @@ struct LoadedConnection: Sendable {
     var gateway: String
     /// Where IKE_SA_INIT may go, best first.
     var remotes: [Endpoint]
+    /// Where a redirect may lead (RFC 5685), by what the redirect says.
+    var redirects: [RedirectTarget: [Endpoint]] = [:]
     /// What the engine is given.
     var configuration: ConnectionConfiguration
     /// Our private key, under the connection's key name.
@@ -171,10 +173,15 @@ struct ConnectionLoader {
             local: connection.local.map { TrafficSelector($0) },
             remote: wanted
         )
+        let redirects = redirects(connection, gateway, remotes, port)
+        var returning = settings.ike.returning
+        returning.redirectTargets = redirects.keys.sorted { "\($0)" < "\($1)" }
+        // RFC 5685 §3: the gateways that a redirect may lead to are a group, authorized by the same entry.
+        let group = connection.redirects.compactMap { Identity(configuration: $0) }.filter { $0 != expected }
         var configuration = ConnectionConfiguration(
             name: connection.name,
             localIdentity: local,
-            remoteIdentity: .oneOf([expected]),
+            remoteIdentity: .oneOf([expected] + group),
             localAuthentication: ours,
             remoteAuthentication: theirs,
             ikeProposals: available.usable(
@@ -185,7 +192,8 @@ struct ConnectionLoader {
             requestsDNS: connection.virtualAddress,
             alwaysEncapsulates: !settings.network.rawESP,
             fragmentBytes: settings.ike.fragmentSize,
-            timing: settings.ike.timing
+            timing: settings.ike.timing,
+            returning: returning
         )
         configuration.requiresPostQuantum = settings.ike.requirePQ
         guard !settings.ike.requirePQ || configuration.ikeProposals.contains(where: \.guaranteesPostQuantum) else {
@@ -201,6 +209,7 @@ struct ConnectionLoader {
             name: connection.name,
             gateway: gateway,
             remotes: remotes,
+            redirects: redirects,
             configuration: configuration,
             ppk: ppk,
             isKept: connection.autostart,
@@ -216,6 +225,27 @@ struct ConnectionLoader {
         } catch {
             throw CulvertError(.weakPSK, "the post-quantum pre-shared key of \(connection.name) is refused: \(error)")
         }
+    }
+
+    /// Our gateway under its name and addresses, and those that the configuration names. What cannot be resolved now is left
+    /// out: a redirect to it is not followed.
+    private func redirects(
+        _ connection: AgentConnection,
+        _ gateway: String,
+        _ remotes: [Endpoint],
+        _ port: UInt16
+    ) -> [RedirectTarget: [Endpoint]] {
+        var result: [RedirectTarget: [Endpoint]] = [:]
+        func add(_ name: String, _ endpoints: [Endpoint]) {
+            for endpoint in endpoints { result[.address(endpoint.address)] = [endpoint] }
+            if IPAddress(name) == nil { result[.fqdn(name)] = endpoints }
+        }
+        for name in connection.redirects {
+            guard let addresses = try? GatewayName.resolve(name) else { continue }
+            add(name, addresses.map { Endpoint($0, port: port) })
+        }
+        add(gateway, remotes)
+        return result
     }
 
     private func localIdentity(_ connection: AgentConnection, _ chain: [[UInt8]]) throws(CulvertError) -> Identity {

@@ -184,7 +184,8 @@ struct ConnectionBuilder {
             children: [child],
             alwaysEncapsulates: !configuration.listen.rawESP,
             fragmentBytes: configuration.ike.fragmentSize,
-            timing: configuration.ike.timing
+            timing: configuration.ike.timing,
+            returning: configuration.ike.returning
         )
         connection.requiresPostQuantum = configuration.ike.requirePQ
         return connection

@@ -70,6 +70,16 @@ extension GatewayController {
         return true
     }
 
+    /// Sends clients to another gateway from now on, or no longer; returns how many that are here can be asked to move.
+    func drain(to target: RedirectTarget?, shard: ShardCore) -> Int {
+        drainTarget = target
+        shard.perform(.drain(to: target))
+        var record = record(target == nil ? .drainEnd : .drainStart)
+        record.reason = target.map { "clients are sent to \($0.text)" }
+        parts.audit.write(record)
+        return target == nil ? 0 : shard.statuses.count { $0.phase == .established && $0.followsRedirects }
+    }
+
     /// The IKE SAs a name stands for: a session's, a connection's or, without a name, all.
     func ikeSAs(named name: String?, shard: ShardCore) -> [IKESAID] {
         guard let name else { return shard.statuses.map(\.id) }

@@ -25,6 +25,8 @@ extension GatewayController {
                 demanded ? "cookies are demanded" : "cookies are no longer demanded",
                 metadata: ["half_open": "\(halfOpen)"]
             )
+        // A gateway begins no IKE SAs.
+        case .suspected, .redirected, .reauthenticationDue: break
         case .retransmitting, .pathChanged, .collision, .dropped: break
         }
     }
@@ -93,7 +95,11 @@ extension GatewayController {
         let session = sessions.close(id, now: shard.now) ?? ended[id]
         ended[id] = nil
         let counters = closedCounters.removeValue(forKey: id) ?? SACounters()
-        for prefix in siteRoutes.removeValue(forKey: id) ?? [] { network.removeRoute(prefix) }
+        let routes = siteRoutes.removeValue(forKey: id) ?? []
+        // A site that was authenticated anew has the same networks.
+        for prefix in routes where !siteRoutes.values.contains(where: { $0.contains(prefix) }) {
+            network.removeRoute(prefix)
+        }
         var record = record(.sessionEnd)
         record.path = status.path
         record.reason = endings.removeValue(forKey: id)?.rawValue ?? reason.word
@@ -159,6 +165,10 @@ extension GatewayController {
         }
         var added: [IPPrefix] = []
         for prefix in Set(prefixes).sorted(by: { $0.description < $1.description }) {
+            if siteRoutes.values.contains(where: { $0.contains(prefix) }) {
+                added.append(prefix)
+                continue
+            }
             if let overlap = network.conflict(prefix) {
                 note(
                     CulvertError(.routeConflict, "\(prefix) of \(session.subject.identity) lies in \(overlap.network)"),

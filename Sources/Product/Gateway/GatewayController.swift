@@ -45,6 +45,8 @@ final class GatewayController: ShardDelegate {
     /// Failures before authentication, which strangers can cause at will, and refusals by policy.
     var strangers = FailureBudget()
     var nextRenewal: Instant?
+    /// Where clients are sent while this gateway is drained.
+    var drainTarget: RedirectTarget?
     /// How often leases are looked at.
     private static let renewalInterval: Duration = .seconds(15)
     /// The newest failures, newest last.

@@ -5,6 +5,7 @@ import Dataplane
 import Dispatch
 import Glibc
 import IKECrypto
+import IKEMessage
 import IKEv2
 import IPsecTypes
 import Logging
@@ -26,6 +27,7 @@ extension GatewayDaemon {
                 return .done("the gateway stops")
             case .closeSession(let session): return try close(session)
             case .rekey(let name, let ike): return try rekey(name, ike)
+            case .drain(let target): return try drain(target)
             case .up, .down, .ping, .wait:
                 return .failed(CulvertError(.controlRefused, "a gateway does not know this operation; ask the agent"))
             }
@@ -100,6 +102,25 @@ extension GatewayDaemon {
         return .done("session \(session) ends")
     }
 
+    private func drain(_ text: String?) throws(CulvertError) -> AdminResponse {
+        var target: RedirectTarget?
+        if let text {
+            if let address = IPAddress(text) {
+                target = .address(address)
+            } else if text.isHostname {
+                target = .fqdn(text)
+            } else {
+                throw CulvertError(.invalidValue, "\(text.printable) is neither an address nor a DNS name")
+            }
+        }
+        let moved = shard.call { [target] core, delegate in
+            (delegate as? GatewayController)?.drain(to: target, shard: core) ?? 0
+        }
+        guard let moved else { throw CulvertError(.controlTimeout) }
+        guard let text else { return .done("clients are served here again") }
+        return .done("clients are sent to \(text); \(moved) established ones are asked to move")
+    }
+
     private func rekey(_ name: String?, _ ike: Bool) throws(CulvertError) -> AdminResponse {
         let count = shard.call { core, delegate -> Int in
             let ids = (delegate as? GatewayController)?.ikeSAs(named: name, shard: core) ?? []
@@ -169,6 +190,11 @@ extension GatewayDaemon {
             "ike_established": ike.established,
             "ike_failed": ike.failed,
             "cookies_sent": ike.cookiesSent,
+            "crash_tokens_sent": ike.crashTokensSent,
+            "tickets_issued": ike.ticketsIssued,
+            "tickets_refused": ike.ticketsRefused,
+            "ike_resumed": ike.resumed,
+            "redirects_sent": ike.redirectsSent,
         ]
         for (cause, count) in traffic.drops where count > 0 { counters["drop_\(cause)"] = count }
         for (reason, count) in ike.dropped where count > 0 { counters["ike_drop_\(reason.rawValue)"] = count }

@@ -29,6 +29,8 @@ public final class GatewayDaemon: Sendable {
     let reloading = Mutex<Bool>(false)
     let logger: Logger
     let started = SystemClock.now
+    /// What lets agents return quickly; renewed every hour.
+    let returnSecrets: Mutex<ReturnSecretsFile>
     let stopRequested = DispatchSemaphore(value: 0)
 
     /// How long the peers have to answer our Deletes when we stop.
@@ -74,6 +76,12 @@ public final class GatewayDaemon: Sendable {
         self.crypto = crypto
         self.registry = registry
         current = Mutex(loaded)
+        let secretsFile = try ReturnSecretsFile(
+            path: "\(configuration.files.state)/return.secrets",
+            ticketLifetime: configuration.ike.ticketLifetime,
+            wallClock: SystemClock.wall
+        )
+        returnSecrets = Mutex(secretsFile)
         let dataplane = try Self.startDataplane(loaded)
         self.dataplane = dataplane
         let later = ShardSlot()
@@ -89,7 +97,16 @@ public final class GatewayDaemon: Sendable {
             throw error
         }
         do throws(CulvertError) {
-            shard = try Self.startShard(loaded, dataplane, crypto, registry, revocation, audit, logger)
+            shard = try Self.startShard(
+                loaded,
+                dataplane,
+                crypto,
+                registry,
+                revocation,
+                audit,
+                secretsFile.secrets,
+                logger
+            )
         } catch {
             revocation.stop()
             dataplane.stop()
@@ -106,6 +123,7 @@ public final class GatewayDaemon: Sendable {
         _ registry: PeerRegistry,
         _ revocation: RevocationWatcher,
         _ audit: AuditWriter,
+        _ secrets: ReturnSecrets,
         _ logger: Logger
     ) throws(CulvertError) -> ControlShard {
         let configuration = loaded.configuration
@@ -124,7 +142,7 @@ public final class GatewayDaemon: Sendable {
             revocation: { revocation.view }
         )
         var random = SystemRandom()
-        let parts = ControlShard.Parts(
+        var parts = ControlShard.Parts(
             configuration: loaded.engine,
             crypto: crypto,
             spis: SPIAllocator(node: 0, shard: 0, key: (random.next(), random.next()), start: random.next()),
@@ -132,10 +150,12 @@ public final class GatewayDaemon: Sendable {
             authenticator: loaded.authenticator(crypto, registry) { revocation.view },
             pool: BoundedPool(name: "culvert-work", threads: 2, limit: 4096)
         )
+        parts.secrets = secrets
+        let shardParts = parts
         let interfaceName = dataplane.interfaceName ?? configuration.network.tun
         let failures = FailureSlot()
         do throws(IOFailure) {
-            return try ControlShard(parts, dataplane: dataplane) { () throws(IOFailure) in
+            return try ControlShard(shardParts, dataplane: dataplane) { () throws(IOFailure) in
                 do throws(CulvertError) {
                     let network = try HostNetwork(
                         configuration,
@@ -190,6 +210,7 @@ public final class GatewayDaemon: Sendable {
         let notify = SystemdNotify.fromEnvironment()
         try? notify.ready(status: "gateway \(configuration.name)")
         logger.notice("gateway is ready", metadata: ["control": "\(configuration.files.control)"])
+        var nextRenewal = SystemClock.now + .seconds(ReturnSecretsFile.rotation)
         while true {
             switch signals.wait(milliseconds: 200) {
             case .stop:
@@ -203,6 +224,10 @@ public final class GatewayDaemon: Sendable {
                 return
             }
             if let failure = dataplane.failure { throw failure.culvertError() }
+            if nextRenewal <= SystemClock.now {
+                renewSecrets()
+                nextRenewal = SystemClock.now + .seconds(ReturnSecretsFile.rotation)
+            }
         }
     }
 

@@ -70,7 +70,7 @@ public final class CertificateAuthenticator: PeerAuthenticator {
         if let found = known.withLock({ $0.find(key, wallClock: wallClock, revocation: view) }) {
             return verify(request, found.peer, found.companion, trust)
         }
-        switch validate(request, trust, wallClock, view) {
+        switch validate(request.certificates, trust, wallClock, view) {
         case .failure(let failure): return .refused(reason: "\(failure.code): \(failure.description)")
         case .success(let peer):
             guard let parsed = try? crypto.verificationKey(spkiDER: peer.spkiDER) else {
@@ -89,15 +89,54 @@ public final class CertificateAuthenticator: PeerAuthenticator {
         _ key: VerificationKey,
         _ trust: Trust
     ) -> PeerVerification {
+        if let refusal = identityRefusal(request.identity, peer) { return .refused(reason: refusal) }
+        return checkSignature(request, peer, key, trust)
+    }
+
+    /// Path and identity as they are now; the ticket stands for the signature (RFC 5723).
+    public func revalidate(_ request: PeerRevalidationRequest, wallClock: WallTime) -> PeerVerification {
+        guard let trust = trust[request.connection] else {
+            return .refused(reason: "connection \(request.connection) trusts no certificates")
+        }
+        let key = ValidatedChainCache<VerificationKey>.Key(label: request.connection, chain: request.certificates)
+        let view = revocation()
+        let peer: ValidatedPeer
+        if let found = known.withLock({ $0.find(key, wallClock: wallClock, revocation: view) }) {
+            peer = found.peer
+        } else {
+            switch validate(request.certificates, trust, wallClock, view) {
+            case .failure(let failure): return .refused(reason: "\(failure.code): \(failure.description)")
+            case .success(let valid): peer = valid
+            }
+        }
+        if let refusal = identityRefusal(request.identity, peer) { return .refused(reason: refusal) }
+        return .accepted(verified(peer, proof: "ticket"))
+    }
+
+    private func identityRefusal(_ claimed: Identity, _ peer: ValidatedPeer) -> String? {
         do throws(ValidationFailure) {
-            guard let identity = CertificateIdentity(request.identity) else {
-                throw .identityUnusable(identity: request.identity.description, reason: "no certificate proves it")
+            guard let identity = CertificateIdentity(claimed) else {
+                throw .identityUnusable(identity: claimed.description, reason: "no certificate proves it")
             }
             try IdentityBinding.check(identity, against: peer)
+            return nil
         } catch {
-            return .refused(reason: "\(error.code): \(error.description)")
+            return "\(error.code): \(error.description)"
         }
-        return checkSignature(request, peer, key, trust)
+    }
+
+    private func verified(_ peer: ValidatedPeer, proof: String) -> VerifiedPeer {
+        VerifiedPeer(
+            leaf: peer.leafDER,
+            notAfter: peer.notAfter,
+            attributes: [
+                "subject": peer.displayName,
+                "serial": "\(peer.serial)",
+                "issuer": "\(peer.issuer)",
+                "signature": proof,
+            ],
+            token: registry.add(peer)
+        )
     }
 
     private func checkSignature(
@@ -116,20 +155,7 @@ public final class CertificateAuthenticator: PeerAuthenticator {
                 key: key,
                 policy: trust.signatures
             )
-            let attributes = [
-                "subject": peer.displayName,
-                "serial": "\(peer.serial)",
-                "issuer": "\(peer.issuer)",
-                "signature": "\(algorithm)",
-            ]
-            return .accepted(
-                VerifiedPeer(
-                    leaf: peer.leafDER,
-                    notAfter: peer.notAfter,
-                    attributes: attributes,
-                    token: registry.add(peer)
-                )
-            )
+            return .accepted(verified(peer, proof: "\(algorithm)"))
         } catch SignatureRefusal.algorithmNotAllowed(let algorithm) {
             return .refused(reason: "auth_method: \(algorithm) is not among the signatures allowed for this peer")
         } catch {
@@ -139,7 +165,7 @@ public final class CertificateAuthenticator: PeerAuthenticator {
 
     /// swift-certificates validates asynchronously; this thread of the bounded pool waits for it.
     private func validate(
-        _ request: PeerVerificationRequest,
+        _ certificates: [[UInt8]],
         _ trust: Trust,
         _ wallClock: WallTime,
         _ view: any RevocationView
@@ -148,7 +174,7 @@ public final class CertificateAuthenticator: PeerAuthenticator {
         let validator = validator
         Task {
             let result = await validator.validate(
-                chain: request.certificates,
+                chain: certificates,
                 anchors: trust.anchors,
                 wallClock: wallClock,
                 purpose: trust.purpose,

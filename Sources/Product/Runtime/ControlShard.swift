@@ -45,6 +45,8 @@ public final class ControlShard: Sendable {
         public var pool: BoundedPool
         /// EAP, in either role.
         public var eap: any EAPDesk
+        /// What crash tokens and tickets are made with.
+        public var secrets = ReturnSecrets()
 
         /// Gathers the parts.
         public init(
@@ -169,6 +171,7 @@ public final class ControlShard: Sendable {
             dataplane: dataplane
         )
         core.attach(delegate)
+        core.perform(.useSecrets(parts.secrets))
         var watches: [ShardWatch] = []
         while true {
             pollSet.wait(until: core.nextDeadline)

@@ -136,6 +136,8 @@ extension CloseReason {
         case .configurationRemoved: "configuration_removed"
         case .ikeSAClosed: "ike_sa_closed"
         case .authenticationFailed: "authentication_failed"
+        case .peerRestarted: "peer_restarted"
+        case .redirected: "redirected"
         }
     }
 }

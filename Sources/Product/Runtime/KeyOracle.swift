@@ -113,4 +113,14 @@ public struct LocalKeyOracle: KeyOracle {
 public protocol PeerAuthenticator: Sendable {
     /// Chain, identity, role and signature; blocks until the answer stands.
     func verify(_ request: PeerVerificationRequest, wallClock: WallTime) -> PeerVerification
+    /// The same without the signature, for a peer whose ticket stands for it (RFC 5723): chain, identity, role and revocation
+    /// as they are now.
+    func revalidate(_ request: PeerRevalidationRequest, wallClock: WallTime) -> PeerVerification
+}
+
+extension PeerAuthenticator {
+    /// Whoever gives no tickets resumes nobody.
+    public func revalidate(_ request: PeerRevalidationRequest, wallClock: WallTime) -> PeerVerification {
+        .refused(reason: "ticket_unused: sessions are not resumed here")
+    }
 }

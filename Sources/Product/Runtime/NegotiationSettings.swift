@@ -50,6 +50,20 @@ extension IKESettings {
         return timing
     }
 
+    /// How tunnels come back, are renewed and move.
+    public var returning: ReturnSettings {
+        var settings = ReturnSettings()
+        settings.usesTickets = tickets
+        settings.ticketLifetime = ticketLifetime
+        settings.reauthentication = reauthenticate > .zero ? reauthenticate : nil
+        switch childless {
+        case .never: settings.childless = .never
+        case .allow: settings.childless = .allow
+        case .prefer: settings.childless = .prefer
+        }
+        return settings
+    }
+
     /// What is offered.
     public var offeredProposals: [IKEv2.IKEProposal] { proposals.map { IKEv2.IKEProposal($0) } }
 

@@ -189,6 +189,9 @@ public final class ShardCore {
             pending.append(.authorized(operation, decision))
         case .solvePuzzle(let operation, let request): tools.solve(operation, request)
         case .report(let report): delegate?.observe(report, shard: self)
+        case .revalidatePeer(let operation, let request): tools.revalidate(operation, request, SystemClock.wall)
+        case .keepTicket(let id, let ticket): delegate?.keep(ticket, of: id)
+        case .dropTicket(let id): delegate?.dropTicket(of: id)
         case .eapServer, .eapPeer, .eapEnd: tools.carryOutEAP(action)
         case .installChild, .activateOutbound, .deactivateOutbound, .removeChild, .updatePath, .queryActivity:
             carryOutBackend(action)

@@ -95,6 +95,15 @@ final class ShardTools: Sendable {
         trust.withLock { $0.oracle }.verify(request, claimed: claimed)
     }
 
+    func revalidate(_ operation: OperationID, _ request: PeerRevalidationRequest, _ wallClock: WallTime) {
+        let authenticator = trust.withLock { $0.authenticator }
+        let queued = pool.submit { [self] in
+            let result = authenticator.revalidate(request, wallClock: wallClock)
+            mailbox.post(.answer(.peerVerified(operation, result)))
+        }
+        if !queued { mailbox.post(.answer(.peerVerified(operation, .refused(reason: "too many verifications wait")))) }
+    }
+
     func verify(_ operation: OperationID, _ request: PeerVerificationRequest, _ wallClock: WallTime) {
         let authenticator = trust.withLock { $0.authenticator }
         let queued = pool.submit { [self] in

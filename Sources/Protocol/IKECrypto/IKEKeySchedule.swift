@@ -82,6 +82,26 @@ public struct IKEKeySchedule: Sendable {
         return PPKKeys(skD: try mix(keys.skD), skPi: try mix(keys.skPi), skPr: try mix(keys.skPr))
     }
 
+    /// The keys of an IKE SA that is resumed by a ticket (RFC 5723 §5.1).
+    ///
+    /// > SKEYSEED = prf(SK_d_old, "Resumption" | Ni | Nr)
+    public func resumedKeys(
+        suite: IKESuite,
+        oldSKd: SecretBytes,
+        nonces: NoncePair,
+        initiatorSPI: IKESPI,
+        responderSPI: IKESPI
+    ) throws(CryptoFailure) -> IKEKeys {
+        let seed = try provider.prf(
+            suite.prf,
+            key: oldSKd,
+            [
+                .bytes(Array("Resumption".utf8)), .bytes(nonces.initiatorNonce), .bytes(nonces.responderNonce),
+            ]
+        )
+        return try expand(seed, suite, nonces, initiatorSPI, responderSPI)
+    }
+
     /// The keys of a Child SA (§2.17).
     ///
     /// > KEYMAT = prf+(SK_d, Ni | Nr), or prf+(SK_d, g^ir (new) | Ni | Nr) with a key exchange of its own

@@ -129,4 +129,10 @@ public enum IKECommand: Sendable {
     case thaw(IKESASnapshot, ivEpoch: UInt16)
     /// Drop an IKE SA without telling anyone, data plane included: another owner has it.
     case forget(IKESAID)
+    /// Make an IKE SA, by a ticket or after a redirect.
+    case begin(Initiation)
+    /// Take these secrets for crash tokens and tickets.
+    case useSecrets(ReturnSecrets)
+    /// Send new clients to another gateway and ask established ones to move there; nil ends that.
+    case drain(to: RedirectTarget?)
 }

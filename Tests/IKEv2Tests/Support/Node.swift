@@ -52,6 +52,9 @@ final class Node {
     /// Post-quantum ones.
     var ppks: [String: SecretBytes] = [:]
     var reports: [IKEReport] = []
+    var tickets: [IKESAID: SessionTicket] = [:]
+    /// What a resumption finds of the peer's certificates.
+    var revalidation: PeerVerification?
     var installed: [SPI: Installed] = [:]
     var keepalives: [Path] = []
     var outbox: [Packet] = []
@@ -90,6 +93,19 @@ final class Node {
             crypto: crypto,
             spis: SPIAllocator(node: 1, shard: 0, key: (seed, ~seed), start: seed &* 7)
         )
+    }
+
+    /// Loses everything but its random source.
+    func restart(_ configuration: IKEConfiguration) {
+        endpoint = IKEEndpoint(
+            configuration: configuration,
+            crypto: crypto,
+            spis: SPIAllocator(node: 1, shard: 0, key: (random.next(), random.next()), start: random.next())
+        )
+        keys = [:]
+        installed = [:]
+        outbox = []
+        heldEvents = []
     }
 
     func log(_ now: Instant, _ text: String) { print("\(now.nanoseconds / 1_000_000) \(name) \(text)") }
@@ -202,6 +218,9 @@ final class Node {
         case .eapServer(let id, let request): return .eapServerStepped(id, eap.step(request))
         case .eapPeer(let id, let request): return .eapPeerStepped(id, eap.step(request))
         case .eapEnd(let session): eap.end(session)
+        case .revalidatePeer(let id, let request): return .peerVerified(id, revalidate(request))
+        case .keepTicket(let id, let ticket): tickets[id] = ticket
+        case .dropTicket(let id): tickets[id] = nil
         case .report(let report):
             reports.append(report)
             if verbose { log(now, "\(brief(report))") }
@@ -217,6 +236,14 @@ final class Node {
         let handle = KeyExchangeHandle(rawValue: lastHandle)
         keys[handle] = key
         return .keyExchangeGenerated(id, handle: handle, publicValue: key.publicValue)
+    }
+
+    private func revalidate(_ request: PeerRevalidationRequest) -> PeerVerification {
+        if let revalidation { return revalidation }
+        guard let leaf = request.certificates.first,
+            leaf == SimulatedCryptoProvider.publicKey(Array(request.identity.description.utf8))
+        else { return .refused(reason: "the certificate has another name") }
+        return .accepted(VerifiedPeer(leaf: leaf, attributes: ["subject": request.identity.description]))
     }
 
     private func mac(_ request: PreSharedKeyRequest) -> [UInt8]? {

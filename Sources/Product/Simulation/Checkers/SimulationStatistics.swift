@@ -47,6 +47,11 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
     /// Virtual seconds.
     public var virtualSeconds = 0
 
+    /// IKE SAs that ended by a crash token.
+    public var crashesDetected = 0
+    /// IKE SAs that a ticket brought back.
+    public var resumed = 0
+
     /// Zeros.
     public init() {}
 
@@ -58,10 +63,13 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
         case .ikeRekeyed: ikeRekeyings += 1
         case .collision: collisions += 1
         case .closed(_, .peerDead): deadPeers += 1
+        case .closed(_, .peerRestarted): crashesDetected += 1
         case .retransmitting: retransmissions += 1
         case .pathChanged: pathChanges += 1
         case .cookies(let demanded, _): cookieDemands += demanded ? 1 : 0
-        case .childEstablished, .childClosed, .closed, .childFailed, .dropped: break
+        case .childEstablished, .childClosed, .closed, .childFailed, .dropped, .suspected, .redirected,
+            .reauthenticationDue:
+            break
         }
     }
 
@@ -78,6 +86,8 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
         sum.ikeRekeyings += right.ikeRekeyings
         sum.collisions += right.collisions
         sum.deadPeers += right.deadPeers
+        sum.crashesDetected += right.crashesDetected
+        sum.resumed += right.resumed
         sum.retransmissions += right.retransmissions
         sum.pathChanges += right.pathChanges
         sum.handovers += right.handovers
@@ -97,7 +107,7 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
     public var description: String {
         "\(runs) runs, \(virtualSeconds / 3600) virtual hours, \(messages) messages (\(fragments) fragments, "
             + "\(retransmissions) retransmitted), IKE SAs \(established) established \(failed) failed "
-            + "\(ikeRekeyings) rekeyed \(deadPeers) dead, \(children) Child SAs \(childRekeyings) rekeyed, "
+            + "\(ikeRekeyings) rekeyed \(deadPeers) dead \(crashesDetected) crashed \(resumed) resumed, \(children) Child SAs \(childRekeyings) rekeyed, "
             + "\(collisions) collisions, \(handovers) hand-overs, \(pathChanges) path changes, "
             + "\(cookieDemands) cookie demands, \(keepalives) keepalives, ESP \(packetsDelivered) of \(packetsSent), "
             + "\(sealed) IVs, \(moves) moves, \(suspensions) suspensions, \(hostilePackets) hostile packets"

@@ -43,7 +43,9 @@ extension IKEReport {
         case .childRekeyed: .childRekeyed
         case .childFailed: .childFailed
         case .childClosed(_, _, let reason): .childClosed(reason)
-        case .childEstablished, .retransmitting, .pathChanged, .collision, .dropped, .cookies: nil
+        case .childEstablished, .retransmitting, .pathChanged, .collision, .dropped, .cookies, .suspected, .redirected,
+            .reauthenticationDue:
+            nil
         }
     }
 }

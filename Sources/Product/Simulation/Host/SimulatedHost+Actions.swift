@@ -37,6 +37,9 @@ extension SimulatedHost {
             )
             answer(.puzzleSolved(id, fails() ? nil : keys))
         case .report(let report): receive(report)
+        case .revalidatePeer(let id, let request): answer(.peerVerified(id, revalidate(request)))
+        case .keepTicket(let id, let ticket): tickets[id] = ticket
+        case .dropTicket(let id): tickets[id] = nil
         case .eapServer, .eapPeer, .eapEnd: carryOutEAP(action)
         }
     }

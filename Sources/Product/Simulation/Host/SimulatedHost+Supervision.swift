@@ -11,17 +11,23 @@ extension SimulatedHost {
         if let event = report.timelineEvent { world.mark(self, event) }
         switch report {
         case .established(let status):
-            if status.id == current { backoff = Self.firstBackoff }
+            if status.id == current {
+                backoff = Self.firstBackoff
+                ticket = nil
+            }
             world.checkAuthenticated(self, status)
         case .failed(let id, _):
             if let id { leases[id] = nil }
             guard let id, id == current else { return }
             current = nil
+            ticket = nil
             reconnectLater()
         case .closed(let status, _):
             if description.sabotage != .keepsLeases { leases[status.id] = nil }
             guard status.id == current else { return }
             current = nil
+            // An engine that lets go of it drops it afterwards; what is left is for the next try.
+            ticket = tickets.removeValue(forKey: status.id)
             reconnectLater()
         case .childFailed(let id, let failure):
             guard id == current, let child = failure.child else { return }
@@ -32,7 +38,7 @@ extension SimulatedHost {
         case .childRekeyed(_, let old, _):
             if description.sabotage == .oldSADropped { dataplane.remove(old) }
         case .childEstablished, .ikeRekeyed, .retransmitting, .pathChanged, .collision, .dropped,
-            .cookies:
+            .cookies, .suspected, .redirected, .reauthenticationDue:
             break
         }
     }
@@ -49,7 +55,7 @@ extension SimulatedHost {
             local: Endpoint(description.address, port: SimulatedPacket.ikePort),
             remote: Endpoint(peer, port: SimulatedPacket.ikePort)
         )
-        perform(.initiate(connection, path: path))
+        perform(.begin(Initiation(connection, path: path, ticket: ticket)))
     }
 
     private func reconnectLater() {
@@ -178,6 +184,9 @@ extension IKEReport {
         case .pathChanged(let id, _, let to): "\(id) moves to \(to)"
         case .collision(let id, let text): "collision of \(id): \(text)"
         case .dropped(let reason, let path): "dropped \(reason.rawValue) from \(path.remote)"
+        case .suspected(let id): "suspected \(id)"
+        case .redirected(let id, let target, let stage): "redirected \(id) to \(target) in \(stage.rawValue)"
+        case .reauthenticationDue(let id): "reauthentication due \(id)"
         case .cookies(let demanded, let count): "cookies \(demanded ? "demanded" : "not demanded") at \(count)"
         }
     }

@@ -60,6 +60,15 @@ extension SimulatedHost {
         }
     }
 
+    /// The double of a verification without signature.
+    func revalidate(_ request: PeerRevalidationRequest) -> PeerVerification {
+        guard !fails() else { return .refused(reason: "planted") }
+        guard case .fqdn(let name) = request.identity, let leaf = request.certificates.first,
+            leaf.starts(with: Self.certificate(of: name, bytes: 0))
+        else { return .refused(reason: "the certificate is another one's") }
+        return .accepted(VerifiedPeer(leaf: leaf))
+    }
+
     private func check(
         _ request: PeerVerificationRequest,
         _ key: VerificationKey,

@@ -41,6 +41,11 @@ public final class SimulatedHost {
     var pool: [Identity: UInt32] = [:]
     /// What makes bad messages of good ones; nil for a sound host.
     var sender: ImpairedSender?
+    /// Tickets by their IKE SA, and the one for the next try.
+    var tickets: [IKESAID: SessionTicket] = [:]
+    var ticket: SessionTicket?
+    /// What its file of secrets holds: ticket keys, newest first.
+    private var ticketKeys: [TicketKey] = []
     var keepsReports = false
     /// Everything that was reported, while it is kept.
     var reports: [IKEReport] = []
@@ -71,6 +76,23 @@ public final class SimulatedHost {
         crypto = RecordingCryptoProvider(seed: seed, host: index, ledger: world.ledger)
         endpoint = Self.makeEndpoint(index, description, crypto, &random)
         self.random = random
+        readSecrets()
+    }
+
+    /// What a start does: a fresh ticket key beside those of before, and the crash secret of ever.
+    private func readSecrets() {
+        let bytes = (0..<TicketKey.secretLength).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        guard let key = TicketKey(id: random.next(), secret: SecretBytes(bytes)) else { return }
+        ticketKeys = Array(([key] + ticketKeys).prefix(8))
+        let crash = SecretBytes(Array("crash secret of \(name)".utf8))
+        var ignored: [IKEAction] = []
+        endpoint.perform(
+            .useSecrets(ReturnSecrets(crash: [crash], tickets: ticketKeys)),
+            now: .zero,
+            wallClock: wallClock,
+            using: &random,
+            into: &ignored
+        )
     }
 
     private static func makeEndpoint(
@@ -142,7 +164,10 @@ public final class SimulatedHost {
             using: &random,
             into: &actions
         )
-        if case .initiate = command { current = id }
+        switch command {
+        case .initiate, .begin: current = id
+        default: break
+        }
         carryOut()
         while !inbox.isEmpty { handle(inbox.removeFirst()) }
         isBusy = false
@@ -199,6 +224,8 @@ public final class SimulatedHost {
         armedAt = nil
         dataplane = SimulatedDataplane()
         vault = KeyVault()
+        tickets.removeAll()
+        ticket = nil
         pool.removeAll()
         seenRequests.removeAll()
         rekeyed.removeAll()
@@ -221,6 +248,7 @@ public final class SimulatedHost {
     /// A fresh endpoint, as another owner has.
     func replaceEndpoint() {
         endpoint = Self.makeEndpoint(index, description, crypto, &random)
+        readSecrets()
         armedAt = nil
     }
 

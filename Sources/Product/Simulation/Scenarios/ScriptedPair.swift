@@ -106,6 +106,19 @@ public final class ScriptedPair {
         agent.wantsUp = false
     }
 
+    /// The gateway loses everything but what its files hold, and is back after a while.
+    public func restartGateway(after pause: Duration) {
+        gateway.crash()
+        world.run(for: pause)
+        gateway.restart()
+    }
+
+    /// The agent begins again, by its ticket where it has one.
+    public func reconnect() {
+        agent.wantsUp = true
+        agent.connect()
+    }
+
     /// Sets the gateway's civil clock; the monotonic one goes on.
     public func stepGatewayClock(by seconds: Int64) { gateway.stepClock(by: seconds) }
 

@@ -10,7 +10,7 @@ struct GatewayCommand: ParsableCommand {
         abstract: "Run a gateway, check its files, look at it, and steer it.",
         subcommands: [
             GatewayRunCommand.self, GatewayCheckCommand.self, GatewayStatusCommand.self, GatewayReloadCommand.self,
-            GatewayRekeyCommand.self, GatewayCloseCommand.self,
+            GatewayRekeyCommand.self, GatewayCloseCommand.self, GatewayDrainCommand.self,
         ]
     )
 }

@@ -56,6 +56,8 @@ public struct ConnectionConfiguration: Hashable, Sendable {
     public var requiresPostQuantum = false
     /// Post-quantum pre-shared keys (RFC 8784); nil for none. They go with connections of one round of authentication.
     public var ppk: PPKSettings?
+    /// How it comes back, is renewed and moves.
+    public var returning: ReturnSettings
 
     /// Makes a connection.
     public init(
@@ -76,7 +78,8 @@ public struct ConnectionConfiguration: Hashable, Sendable {
         fragmentation: Bool = true,
         fragmentBytes: Int = 1280,
         replacesOlder: Bool = true,
-        timing: ConnectionTiming = ConnectionTiming()
+        timing: ConnectionTiming = ConnectionTiming(),
+        returning: ReturnSettings = ReturnSettings()
     ) {
         self.name = name
         self.tenant = tenant
@@ -96,6 +99,7 @@ public struct ConnectionConfiguration: Hashable, Sendable {
         self.fragmentBytes = fragmentBytes
         self.replacesOlder = replacesOlder
         self.timing = timing
+        self.returning = returning
     }
 }
 

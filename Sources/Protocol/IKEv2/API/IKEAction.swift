@@ -67,6 +67,12 @@ public enum IKEAction: Sendable {
     case eapPeer(OperationID, EAPPeerRequest)
     /// An EAP conversation is over: forget it and wipe its secrets.
     case eapEnd(EAPSessionID)
+    /// Look at chain, identity and revocation of a peer whose ticket proved it. Answer: ``IKEEvent/peerVerified(_:_:)``.
+    case revalidatePeer(OperationID, PeerRevalidationRequest)
+    /// Keep the ticket of an IKE SA in memory, instead of one that is there.
+    case keepTicket(IKESAID, SessionTicket)
+    /// Forget the ticket of an IKE SA: it was deleted, or the ticket was refused.
+    case dropTicket(IKESAID)
 }
 
 /// What the driver tells the endpoint. Events for operations that are no longer of interest are ignored.

@@ -100,6 +100,20 @@ public struct IKELimits: Hashable, Sendable {
     public var awaitedSeriesLifetime: Duration = .seconds(20)
     /// Additional key exchanges in a row that the peer knows nothing of before the IKE SA is closed.
     public var lostSeries = 3
+    /// Crash tokens, INVALID_SPI and TICKET_NACK a second, all peers together: after a restart they call back as many agents,
+    /// each of which then sets up a tunnel. 10 000 agents are back in less than a minute; a flood costs some microseconds each.
+    public var crashAnswersPerSecond = 250
+    /// Unprotected hints about one IKE SA, and INVALID_SPI of all, that are looked at in a second (RFC 6290 §8.1).
+    public var hintsPerSecond = 4
+    /// IKE SAs that went to another owner and are remembered, so that their crash tokens stay secret. Beyond, no tokens are
+    /// shown at all.
+    public var handedOver = 65_536
+    /// Tickets that are spent or revoked and not yet expired; each takes some 80 octets.
+    public var spentTickets = 65_536
+    /// A ticket that is kept or looked at: a leaf certificate and its issuer fit.
+    public var ticketBytes = 4096
+    /// Clients are asked to move away over this time when a drain begins.
+    public var drainSpread: Duration = .seconds(10)
     /// Retries of IKE_SA_INIT after COOKIE or INVALID_KE_PAYLOAD, together.
     public var initRetries = 6
 

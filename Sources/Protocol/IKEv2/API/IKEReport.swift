@@ -29,6 +29,13 @@ public enum IKEReport: Hashable, Sendable {
     case dropped(DropReason, Path)
     /// Cookies are demanded from now on, or no longer.
     case cookies(demanded: Bool, halfOpen: Int)
+    /// Unprotected messages say that the peer has lost this IKE SA. It goes on; another one may be made beside it.
+    case suspected(IKESAID)
+    /// The gateway sends us to another one, which the connection allows; an IKE SA that was not established is gone, an
+    /// established one goes on until it is closed.
+    case redirected(IKESAID, RedirectTarget, FailureReport.Stage)
+    /// The peer must be authenticated anew soon: make another IKE SA, then close this one.
+    case reauthenticationDue(IKESAID)
 }
 
 /// Why an SA ended.
@@ -61,6 +68,10 @@ public enum CloseReason: Hashable, Sendable {
     case ikeSAClosed
     /// Authentication failed.
     case authenticationFailed
+    /// The peer proved that it lost the IKE SA (RFC 6290).
+    case peerRestarted
+    /// The peer sent us to another gateway (RFC 5685).
+    case redirected
 }
 
 /// Why a message was dropped.
@@ -89,6 +100,10 @@ public enum DropReason: String, Hashable, Sendable, Codable, CaseIterable {
     case fragment
     /// Decrypted, but malformed.
     case malformedContent
+    /// A ticket that cannot be used (RFC 5723).
+    case ticket
+    /// A redirect to where we must not go, or with another nonce (RFC 5685).
+    case redirect
 }
 
 /// Counters of an endpoint since its start.
@@ -111,6 +126,18 @@ public struct IKEStatistics: Hashable, Sendable {
     public var established: UInt64 = 0
     /// IKE SAs that failed before they were established.
     public var failed: UInt64 = 0
+    /// Crash tokens shown to peers of IKE SAs that we lost.
+    public var crashTokensSent: UInt64 = 0
+    /// IKE SAs that ended by the peer's crash token.
+    public var crashesDetected: UInt64 = 0
+    /// Tickets given.
+    public var ticketsIssued: UInt64 = 0
+    /// Tickets refused with TICKET_NACK.
+    public var ticketsRefused: UInt64 = 0
+    /// IKE SAs established by a ticket, in either role.
+    public var resumed: UInt64 = 0
+    /// Redirects sent.
+    public var redirectsSent: UInt64 = 0
     /// Messages dropped, by reason.
     public var dropped: [DropReason: UInt64] = [:]
 

@@ -9,7 +9,7 @@ import IPsecTypes
 /// two machines share no origin.
 public struct IKESASnapshot: Sendable {
     /// The layout this code writes; others are refused.
-    public static let currentVersion = 1
+    public static let currentVersion = 2
 
     /// The layout of this value.
     public let version: Int
@@ -49,6 +49,9 @@ public struct IKESASnapshot: Sendable {
     let rekeyIn: Duration?
     let hardIn: Duration?
     let rekeyings: Int
+    let returning: ReturnState
+    let reauthenticateIn: Duration?
+    let supersededIn: Duration?
 
     /// A request of ours that waits for its response. It is sent again with the same bytes.
     struct Outstanding: Sendable {

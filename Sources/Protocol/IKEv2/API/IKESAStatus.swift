@@ -61,6 +61,12 @@ public struct IKESAStatus: Hashable, Sendable {
     public var lastInbound: Instant?
     /// Rekeyings so far.
     public var rekeyings: Int
+    /// Whether the peer follows redirects (RFC 5685).
+    public var followsRedirects: Bool
+    /// Whether a ticket can resume it (RFC 5723).
+    public var isResumable: Bool
+    /// When the peer must be authenticated anew (RFC 4478): we are the initiator.
+    public var reauthenticateAt: Instant?
     /// Its Child SAs, oldest first.
     public var children: [ChildSAStatus]
 }

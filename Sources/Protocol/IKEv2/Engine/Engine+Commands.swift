@@ -4,7 +4,7 @@ import IPsecTypes
 extension Engine {
     func perform(_ command: IKECommand) -> IKESAID? {
         switch command {
-        case .initiate(let connection, let path): return initiate(connection, path)
+        case .initiate(let connection, let path): return initiate(Initiation(connection, path: path))
         case .close(let id, let reason): return with(id) { close($0, reason) }
         case .closeAll:
             for spi in sas.keys.sorted() {
@@ -26,12 +26,20 @@ extension Engine {
             return with(id) { sa in
                 sa.notAfter = end
                 setLease(sa)
+                if sa.authorizesPeer, sa.isEstablished { enqueue(sa, .announce(.lifetime)) }
             }
         case .reload(let configuration):
             reload(configuration)
             return nil
         case .thaw(let snapshot, let epoch): return thaw(snapshot, ivEpoch: epoch)
         case .forget(let id): return with(id) { forget($0) }
+        case .begin(let initiation): return initiate(initiation)
+        case .useSecrets(let secrets):
+            useSecrets(secrets)
+            return nil
+        case .drain(let target):
+            drain(to: target)
+            return nil
         }
     }
 
@@ -64,6 +72,7 @@ extension Engine {
 
     /// Another owner has it: nothing is sent, nothing reported, and the data plane is left alone.
     private func forget(_ sa: IKESA) {
+        handedOver.insert(sa.localSPI)
         for child in sa.children { childOwners[child.inboundSPI] = nil }
         sa.children = []
         remove(sa)

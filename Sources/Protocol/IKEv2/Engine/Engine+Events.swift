@@ -174,7 +174,8 @@ extension Engine {
         case .firstInbound(let spi):
             guard let sa = owner(of: spi), let child = sa.child(inbound: spi) else { return }
             peerUses(sa, child)
-        case .unknownSPI, .acquire: break
+        case .unknownSPI(let spi, let path): answerUnknownSPI(spi, path)
+        case .acquire: break
         }
     }
 }

@@ -59,6 +59,8 @@ extension Engine {
     /// answers a peer that missed our last response.
     func finish(_ sa: IKESA, _ reason: CloseReason) {
         let isCurrent = current[sa.id] == sa.localSPI
+        retireTicket(of: sa, closedBy: sa.closeReason ?? reason)
+        confirmSuccessors(sa)
         // What the peer made of it while we rekeyed as well must not live on unseen.
         if let collision = sa.peerRekeying, let successor = sas[collision.successor], successor.isEstablished {
             discardRedundant(successor)
@@ -90,6 +92,7 @@ extension Engine {
 
     /// Forgets an IKE SA altogether.
     func remove(_ sa: IKESA) {
+        confirmSuccessors(sa)
         for child in sa.children { remove(child, of: sa, .ikeSAClosed) }
         if current[sa.id] == sa.localSPI {
             current[sa.id] = nil
@@ -145,6 +148,7 @@ extension Engine {
         startTimers(sa, timing)
         if let key = sa.handshake?.halfOpenKey { leaveHalfOpen(sa, key) }
         statistics.established += 1
+        if sa.handshake?.resumption != nil { statistics.resumed += 1 }
         current[sa.id] = sa.localSPI
         replaceOlder(sa, initialContact: initialContact)
         if let identity = sa.remoteIdentity { byIdentity[identity, default: []].append(sa.id) }
@@ -157,6 +161,7 @@ extension Engine {
         sa.timers[.hard] = now + timing.ikeHard
         sa.timers[.probe] = timing.deadPeerDetection.map { now + $0 }
         if sa.nat.local, sa.path.transport == .udp4500 { sa.timers[.keepalive] = now + timing.keepalive }
+        sa.timers[.reauthenticate] = sa.returning.reauthenticateAt
         setLease(sa)
     }
 
@@ -194,7 +199,7 @@ extension Engine {
             if initialContact {
                 destroy(older, .initialContact)
             } else {
-                close(older, .replaced)
+                supersede(older)
             }
         }
     }
@@ -209,7 +214,7 @@ extension Engine {
         }
     }
 
-    private func forgetIdentity(_ sa: IKESA) {
+    func forgetIdentity(_ sa: IKESA) {
         guard let identity = sa.remoteIdentity, var ids = byIdentity[identity] else { return }
         ids.removeAll { $0 == sa.id }
         byIdentity[identity] = ids.isEmpty ? nil : ids
@@ -221,7 +226,10 @@ extension Engine {
         case .initiating, .halfOpen: remove(sa)
         case .closing, .replaced, .finished: break
         case .established:
-            for child in sa.children { remove(child, of: sa, reason) }
+            confirmSuccessors(sa)
+            // We made before we break: what the peer still sends on it is taken until it has answered the Delete.
+            let isReplaced = reason == .replaced && !sa.authorizesPeer
+            for child in sa.children { if isReplaced { deactivate(child) } else { remove(child, of: sa, reason) } }
             sa.closeReason = reason
             sa.phase = .closing
             if let collision = sa.peerRekeying, let successor = sas[collision.successor] { discardRedundant(successor) }

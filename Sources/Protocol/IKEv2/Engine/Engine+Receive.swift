@@ -7,15 +7,23 @@ extension Engine {
     func receive(_ datagram: [UInt8], path: Path) {
         statistics.received += 1
         guard datagram.count <= configuration.limits.messageBytes, let header = try? IKEHeader.parse(datagram.span),
-            Int(exactly: header.length) == datagram.count, header.initiatorSPI != .zero
+            Int(exactly: header.length) == datagram.count
         else { return drop(.malformedHeader, path) }
         guard header.majorVersion == 2 else { return receiveForeignVersion(header, path) }
+        // RFC 7296 §1.5: only INVALID_SPI comes without SPIs.
+        guard header.initiatorSPI != .zero else { return receiveInvalidSPI(header, datagram, path) }
         switch header.exchangeType {
         case .ikeSAInit:
             if header.flags.contains(.response) {
                 receiveInitialResponse(header, datagram, path)
             } else {
                 receiveInitialRequest(header, datagram, path)
+            }
+        case .ikeSessionResume:
+            if header.flags.contains(.response) {
+                receiveResumeResponse(header, datagram, path)
+            } else {
+                receiveResumeRequest(header, datagram, path)
             }
         case .ikeAuth, .createChildSA, .informational, .ikeIntermediate, .ikeFollowupKE:
             receiveProtected(header, datagram, path)
@@ -40,7 +48,7 @@ extension Engine {
         send([answer], path)
     }
 
-    private func unprotectedAnswer(_ header: IKEHeader, _ payloads: [Payload]) -> [UInt8] {
+    func unprotectedAnswer(_ header: IKEHeader, _ payloads: [Payload]) -> [UInt8] {
         var flags: IKEFlags = .response
         if !header.flags.contains(.initiator) { flags.insert(.initiator) }
         let answer = IKEHeader(
@@ -61,11 +69,14 @@ extension Engine {
         guard let sa = sas[ours], sa.isInitiator != senderIsInitiator, sa.remoteSPI == theirs else {
             drop(.unknownSPI, path)
             if configuration.answersUnknownSPIs, !header.flags.contains(.response), sas[ours] == nil {
-                answerUnprotected(header, [.notify(.invalidIKESPI)], path)
+                answerUnknownIKESPI(header, path)
             }
             return
         }
         touch(sa)
+        if header.flags.contains(.response), header.nextPayload == .notify {
+            return receiveUnprotectedAnswer(sa, header, datagram, path)
+        }
         deliver(sa, header, datagram, path)
         drain(sa)
     }
@@ -204,7 +215,8 @@ extension Engine {
 
     private func deliverResponse(_ sa: IKESA, _ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
         guard let outstanding = sa.requests.outstanding, outstanding.messageID == header.messageID,
-            outstanding.exchange == header.exchangeType, outstanding.exchange != .ikeSAInit
+            outstanding.exchange == header.exchangeType, outstanding.exchange != .ikeSAInit,
+            outstanding.exchange != .ikeSessionResume
         else { return drop(.messageID, path) }
         guard sa.pending == nil else { return hold(sa, datagram, path) }
         switch open(sa, header, datagram, path) {
@@ -241,6 +253,7 @@ extension Engine {
         case .deleteChildren(let spis): finishDeleteChildren(sa, spis)
         case .deleteIKE: finishDeleteIKE(sa)
         case .probe: break
+        case .announcement: noteTicket(sa, payloads)
         case .authenticationFailed: remove(sa)
         case .intermediate: receiveIntermediateResponse(sa, payloads)
         case .followUp(let series): receiveFollowUpResponse(sa, series, payloads)

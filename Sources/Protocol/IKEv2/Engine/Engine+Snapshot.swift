@@ -14,7 +14,7 @@ extension Engine {
         case .probe: outstanding = frozen(sa, .probe)
         case .deleteChildren(let spis): outstanding = frozen(sa, .deleteChildren(spis))
         case .initial, .authentication, .createChild, .rekeyIKE, .deleteIKE, .authenticationFailed,
-            .intermediate, .followUp:
+            .intermediate, .followUp, .announcement:
             return nil
         }
         return IKESASnapshot(
@@ -46,7 +46,10 @@ extension Engine {
             age: sa.establishedAt.map { now - $0 } ?? .zero,
             rekeyIn: sa.timers[.rekey].map { $0 - now },
             hardIn: sa.timers[.hard].map { $0 - now },
-            rekeyings: sa.rekeyings
+            rekeyings: sa.rekeyings,
+            returning: sa.returning,
+            reauthenticateIn: sa.returning.reauthenticateAt.map { $0 - now },
+            supersededIn: sa.timers[.superseded].map { $0 - now }
         )
     }
 
@@ -103,6 +106,7 @@ extension Engine {
         startTimers(sa, sa.connection.timing)
         sa.timers[.rekey] = snapshot.rekeyIn.map { now + $0 }
         sa.timers[.hard] = snapshot.hardIn.map { now + $0 }
+        sa.timers[.superseded] = snapshot.supersededIn.map { now + $0 }
         if let outstanding = snapshot.outstanding { resend(sa, outstanding) }
         runTasks(sa)
         return id
@@ -127,6 +131,12 @@ extension Engine {
         sa.establishedAt = now - snapshot.age
         sa.lastInbound = now
         sa.rekeyings = snapshot.rekeyings
+        sa.returning = snapshot.returning
+        // The clocks of two owners share no origin.
+        sa.returning.hints = TokenBucket()
+        sa.returning.suspectedAt = nil
+        sa.returning.reauthenticateAt = snapshot.reauthenticateIn.map { now + $0 }
+        handedOver.remove(sa.localSPI)
         for frozen in snapshot.children {
             let child = ChildSA(
                 inboundSPI: frozen.inboundSPI,

@@ -51,6 +51,9 @@ extension Engine {
             notAfter: sa.notAfter,
             lastInbound: sa.lastInbound,
             rekeyings: sa.rekeyings,
+            followsRedirects: sa.returning.followsRedirects,
+            isResumable: sa.returning.holdsTicket || sa.returning.issued != nil,
+            reauthenticateAt: sa.returning.reauthenticateAt,
             children: sa.children.filter { $0.phase != .lingering && !$0.isRemoved }.map(status(of:))
         )
     }

@@ -18,6 +18,8 @@ extension Engine {
         if sa.timers.fire(.forget, now) { return expireTransient(sa) }
         if sa.timers.fire(.lease, now) { close(sa, .expired) }
         if sa.timers.fire(.hard, now) { close(sa, .lifetime) }
+        if sa.timers.fire(.superseded, now) { close(sa, .replaced) }
+        if sa.timers.fire(.reauthenticate, now) { reauthenticationDue(sa) }
         if sa.timers.fire(.giveUp, now) { giveUp(sa) }
         if sa.timers.fire(.retransmit, now) { retransmit(sa) }
         if sa.timers.fire(.reassembly, now) {

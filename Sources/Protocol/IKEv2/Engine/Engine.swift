@@ -33,6 +33,19 @@ final class Engine {
     var reportBudget = TokenBucket()
     var failureBudget = TokenBucket()
     var legacyBudget = TokenBucket()
+    /// For what follows a restart of ours, and for what may follow one of a peer's.
+    var crashBudget = TokenBucket()
+    var hintBudget = TokenBucket()
+    var secrets = ReturnSecrets()
+    /// Counts for the newest ticket key.
+    var ticketIV: IVCounter
+    var spentTickets = TicketMemory()
+    /// Our SPIs of IKE SAs that live on elsewhere.
+    var handedOver: Set<IKESPI> = []
+    /// IKE SAs beside a newer one of the same identity, until they go.
+    var superseded: [Identity: [IKESPI]] = [:]
+    /// Where clients are sent.
+    var drainTarget: RedirectTarget?
 
     // The surroundings of one input.
     var now: Instant = .zero
@@ -50,6 +63,7 @@ final class Engine {
         self.configuration = configuration
         self.crypto = crypto
         self.spis = spis
+        ticketIV = IVCounter(epoch: configuration.ivEpoch)
         schedule = IKEKeySchedule(provider: crypto)
     }
 

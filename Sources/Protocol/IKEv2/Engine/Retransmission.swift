@@ -48,6 +48,7 @@ extension Engine {
 
     func retransmit(_ sa: IKESA) {
         guard var request = sa.requests.outstanding else { return }
+        if isTiredOfTicket(sa), let handshake = sa.handshake { return abandonTicket(sa, handshake) }
         request.attempt += 1
         request.pause = min(request.pause * 2, sa.connection.timing.retransmitMaximum)
         sa.requests.outstanding = request
@@ -93,7 +94,9 @@ extension Engine {
         case .createChild(let negotiation): discard(negotiation.handle)
         case .rekeyIKE(let rekeying): discard(rekeying.handle)
         case .followUp(let series): discard(series.handle)
-        case .initial, .authentication, .deleteChildren, .deleteIKE, .probe, .authenticationFailed, .intermediate: break
+        case .initial, .authentication, .deleteChildren, .deleteIKE, .probe, .authenticationFailed, .intermediate,
+            .announcement:
+            break
         }
     }
 

@@ -66,6 +66,9 @@ extension Engine {
 
     func receiveAuthResponse(_ sa: IKESA, _ payloads: [Payload]) {
         guard let handshake = sa.handshake else { return }
+        if case .held(let ticket)? = handshake.resumption {
+            return receiveResumedAuthResponse(sa, handshake, ticket, payloads)
+        }
         extendConversation(sa, handshake, by: sa.connection.timing.giveUp * 2)
         guard
             payloads.authentication != nil || payloads.eap != nil || payloads.errorNotify?.type != .authenticationFailed

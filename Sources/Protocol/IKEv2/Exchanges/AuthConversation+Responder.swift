@@ -17,6 +17,9 @@ import IPsecTypes
 extension Engine {
     func receiveAuthRequest(_ sa: IKESA, _ payloads: [Payload]) {
         guard let handshake = sa.handshake else { return respond(sa, [.notify(.invalidSyntax)]) }
+        if case .presented(let content)? = handshake.resumption {
+            return receiveResumedAuth(sa, handshake, content, payloads)
+        }
         if case .first = handshake.conversation.stage {
             handshake.conversation.startedAt = now
             return receiveFirstAuthRequest(sa, handshake, payloads)
@@ -96,6 +99,7 @@ extension Engine {
         case .refused(let reason): refuseInitiator(sa, .authentication(reason))
         case .accepted(let peer):
             handshake.conversation.passed.append(AuthenticatedRound(identity: claim.identity, verified: peer))
+            if handshake.resumption != nil { return resumedVerified(sa, handshake) }
             roundPassed(sa, handshake)
         }
     }
@@ -162,6 +166,7 @@ extension Engine {
     /// The initiator is authorized: our last proof, then the last response.
     func conclude(_ sa: IKESA, _ request: AuthRequest, _ peer: VerifiedPeer, _ outcome: AuthOutcome) {
         guard let handshake = sa.handshake else { return }
+        if handshake.resumption != nil { return concludeResumption(sa, handshake, request, peer, outcome) }
         if provesNow(sa, handshake) {
             guard prove(sa, handshake, .proveResponder(request, peer, outcome)) else {
                 return refuseInitiator(sa, .authentication("no octets to sign"))

@@ -19,25 +19,29 @@ extension Engine {
     /// The first request of IKE_AUTH; without `proof` it asks for EAP.
     func sendFirstAuthRequest(_ sa: IKESA, _ handshake: Handshake, _ proof: AuthenticationPayload?) {
         guard let configured = sa.connection.children.first else { return fail(sa, .limit("no child")) }
-        let child = negotiation(sa, configured)
-        handshake.child = child
+        handshake.child = isChildless(sa, handshake) ? nil : negotiation(sa, configured)
+        // RFC 5723 §4.3.3: no CERT payloads in a resumption.
+        let isResumed = handshake.resumption != nil
         var payloads: [Payload] = [.identificationInitiator(sa.connection.localIdentity.payload)]
-        if proof != nil { payloads += certificatePayloads(localRound(sa)) }
+        if proof != nil, !isResumed { payloads += certificatePayloads(localRound(sa)) }
         if isOnlyOne(sa) { payloads.append(.notify(.initialContact)) }
-        if let request = certificateRequest([sa.connection]) { payloads.append(request) }
+        if !isResumed, let request = certificateRequest([sa.connection]) { payloads.append(request) }
         if case .oneOf(let identities) = sa.connection.remoteIdentity, let first = identities.first,
             identities.count == 1
         {
             payloads.append(.identificationResponder(first.payload))
         }
         if let proof { payloads.append(.authentication(proof)) }
+        payloads += crashTokenPayloads(sa)
         if let request = ConfigurationExchange.request(sa.connection) { payloads.append(request) }
-        payloads += [
-            .securityAssociation(SecurityAssociationPayload(proposals: child.offered)),
-            .trafficSelectorsInitiator(TrafficSelectorPayload(selectors: child.localSelectors)),
-            .trafficSelectorsResponder(TrafficSelectorPayload(selectors: child.remoteSelectors)),
-        ]
-        payloads += openingNotifies(sa, handshake, proof)
+        if let child = handshake.child {
+            payloads += [
+                .securityAssociation(SecurityAssociationPayload(proposals: child.offered)),
+                .trafficSelectorsInitiator(TrafficSelectorPayload(selectors: child.localSelectors)),
+                .trafficSelectorsResponder(TrafficSelectorPayload(selectors: child.remoteSelectors)),
+            ]
+        }
+        payloads += openingNotifies(sa, handshake, proof) + ticketRequest(sa)
         sendRequest(sa, .ikeAuth, payloads, .authentication)
     }
 
@@ -90,11 +94,19 @@ extension Engine {
         sa.remoteIdentity = first.identity
         sa.peer = first.verified
         sa.notAfter = handshake.conversation.passed.compactMap { end(nil, $0.verified) }.min()
+        if receiveRedirectInAuth(sa, payloads) { return }
         sa.configuration = ConfigurationExchange.accept(payloads.configuration, sa.connection)
+        noteCrashToken(sa, payloads)
+        let start = actions.count
         establish(sa, initialContact: payloads.notify(.initialContact) != nil)
+        noteLifetime(sa, payloads)
+        noteTicket(sa, payloads)
         finishFirstChild(sa, handshake, payloads)
+        installFirst(from: start)
         dropHandshake(sa)
-        for child in sa.connection.children.dropFirst() { enqueue(sa, .createChild(child)) }
+        for child in sa.connection.children.dropFirst(handshake.child == nil ? 0 : 1) {
+            enqueue(sa, .createChild(child))
+        }
     }
 
     /// We refuse a responder that takes itself to be authenticated: it is told in an exchange of its own (§2.21.2).
@@ -107,6 +119,15 @@ extension Engine {
         sa.timers.stopAll()
         sa.timers[.forget] = now + sa.connection.timing.giveUp * 2
         sa.tasks = [QueuedTask(task: .authenticationFailed)]
+    }
+
+    /// The responder may send on the child already: the data plane learns of it before log and audit do.
+    private func installFirst(from start: Int) {
+        let index = actions.indices.dropFirst(start).first { index in
+            if case .installChild = actions[index] { true } else { false }
+        }
+        guard let index else { return }
+        actions.insert(actions.remove(at: index), at: start)
     }
 
     private func finishFirstChild(_ sa: IKESA, _ handshake: Handshake, _ payloads: [Payload]) {

@@ -8,13 +8,11 @@ import IPsecTypes
 extension Engine {
     /// The first request of IKE_AUTH.
     func receiveFirstAuthRequest(_ sa: IKESA, _ handshake: Handshake, _ payloads: [Payload]) {
-        guard let identification = payloads.identificationInitiator,
-            let offered = payloads.securityAssociation?.proposals,
-            let remote = payloads.initiatorSelectors, let local = payloads.responderSelectors
-        else {
+        guard let identification = payloads.identificationInitiator else {
             respond(sa, [.notify(.invalidSyntax)])
-            return fail(sa, .malformed("IKE_AUTH without IDi, SA, TSi or TSr"))
+            return fail(sa, .malformed("IKE_AUTH without IDi"))
         }
+        guard let child = childRequest(sa, payloads) else { return }
         let claim: PeerClaim
         switch readClaim(identification, payloads) {
         case .failure(let error): return refuseInitiator(sa, .authentication(AuthenticationFailure(error.reason)))
@@ -28,18 +26,7 @@ extension Engine {
             }
             wanted = identity
         }
-        let request = AuthRequest(
-            claim: claim,
-            wantedIdentity: wanted,
-            requestedAttributes: payloads.configuration.flatMap { $0.type == .request ? $0.attributes : nil },
-            offered: offered,
-            remoteSelectors: remote.selectors,
-            localSelectors: local.selectors,
-            initialContact: payloads.notify(.initialContact) != nil,
-            hasRounds: payloads.notify(.multipleAuthSupported) != nil,
-            anotherFollows: payloads.notify(.anotherAuthFollows) != nil,
-            allowsEAPOnly: payloads.notify(.eapOnlyAuthentication) != nil
-        )
+        let request = authRequest(claim, wanted, child, payloads)
         guard let connection = chooseConnection(sa, request) else {
             return refuseInitiator(sa, nobody(sa, request))
         }
@@ -49,6 +36,28 @@ extension Engine {
         handshake.conversation.isEAPOnly = request.allowsEAPOnly && connection.eapOnly && claim.authentication == nil
         handshake.conversation.announced.note(payloads)
         beginRoundWithPPK(sa, handshake, claim, payloads, follows: request.anotherFollows)
+    }
+
+    func authRequest(
+        _ claim: PeerClaim,
+        _ wanted: Identity?,
+        _ child: FirstChildRequest,
+        _ payloads: [Payload]
+    ) -> AuthRequest {
+        AuthRequest(
+            claim: claim,
+            wantedIdentity: wanted,
+            requestedAttributes: payloads.configuration.flatMap { $0.type == .request ? $0.attributes : nil },
+            offered: child.offered,
+            remoteSelectors: child.remoteSelectors,
+            localSelectors: child.localSelectors,
+            initialContact: payloads.notify(.initialContact) != nil,
+            hasRounds: payloads.notify(.multipleAuthSupported) != nil,
+            anotherFollows: payloads.notify(.anotherAuthFollows) != nil,
+            allowsEAPOnly: payloads.notify(.eapOnlyAuthentication) != nil,
+            wantsTicket: payloads.notify(.ticketRequest) != nil,
+            crashToken: payloads.notify(.quickCrashDetection)
+        )
     }
 
     /// The first connection that fits addresses, both identities, method and the suite of IKE_SA_INIT. The suite was chosen
@@ -117,6 +126,10 @@ extension Engine {
             return refuseInitiator(sa, .authentication("nothing was proved"))
         }
         sa.remoteIdentity = last.identity
+        // RFC 5685 §6: only after its AUTH has been verified. Policy is asked by the gateway it goes to.
+        if let target = redirectAfterAuthentication(sa) {
+            return conclude(sa, request, last.verified, .redirected(target))
+        }
         let id = begin(.authorizeInitiator(request, last.verified), sa)
         emit(
             .authorize(
@@ -163,6 +176,7 @@ extension Engine {
         if !asks, !grant.addresses.isEmpty, grant.remoteSelectors.isEmpty {
             return .noChild(grant, .failedCPRequired, .refused("the peer must ask for a virtual address"))
         }
+        guard !request.offered.isEmpty else { return .childless(grant) }
         let template = template(sa, grant.owner)
         let choice: ProposalSelection.ESPChoice
         switch ProposalSelection.selectESP(
@@ -244,8 +258,10 @@ extension Engine {
         guard isStillConfigured(sa.connection) else {
             return refuseInitiator(sa, .authentication("the connection was changed or removed meanwhile"))
         }
-        var payloads = proof
+        var payloads = proof + crashTokenPayloads(sa)
         sa.peer = peer
+        sa.returning.crashToken = request.crashToken?.data
+        if sa.connection.resumesWithSharedKey == false { sa.returning.evidence = request.claim.certificates }
         switch outcome {
         case .noChild(let grant, let notify, let cause):
             adopt(sa, grant, peer)
@@ -256,7 +272,23 @@ extension Engine {
             adopt(sa, grant, peer)
             establish(sa, initialContact: request.initialContact)
             payloads += installFirstChild(sa, handshake, request, grant, template, agreement)
+        case .childless(let grant):
+            adopt(sa, grant, peer)
+            establish(sa, initialContact: request.initialContact)
+            if let reply = ConfigurationExchange.reply(grant, to: request.requestedAttributes ?? []) {
+                payloads.append(reply)
+            }
+        case .redirected(let target):
+            adopt(sa, nil, peer)
+            // It makes room for nothing: its peer goes elsewhere.
+            establish(sa, initialContact: false)
+            statistics.redirectsSent += 1
+            payloads.append(Self.redirect(to: target))
+            respond(sa, payloads)
+            return dropHandshake(sa)
         }
+        payloads += lifetimePayloads(sa)
+        if request.wantsTicket { payloads += ticketPayloads(sa) }
         respond(sa, payloads + ppkConfirmation(handshake))
         dropHandshake(sa)
     }
@@ -276,6 +308,10 @@ extension Engine {
         sa.authorizesPeer = true
         let rounds = sa.handshake?.conversation.passed.map(\.verified) ?? [peer]
         sa.notAfter = rounds.compactMap { end(grant?.notAfter, $0) }.min()
+        if case .presented(let content)? = sa.handshake?.resumption, let ends = content.ends {
+            // A session ends with the authentication that began it.
+            sa.notAfter = min(sa.notAfter ?? ends, ends)
+        }
         guard let grant else { return }
         sa.configuration = ReceivedConfiguration(
             addresses: grant.addresses,
@@ -302,7 +338,13 @@ extension Engine {
                 nonces: handshake.context(weInitiated: false)
             )
         else { return [.notify(.noProposalChosen)] }
-        let child = install(sa, template, grant.owner, agreement, material, weInitiated: false, sendNow: true)
+        // Beside an IKE SA that the peer still uses, nothing is sent on the new one before the peer has our answer.
+        let isBeside = hasSuperseded(sa)
+        let child = install(sa, template, grant.owner, agreement, material, weInitiated: false, sendNow: !isBeside)
+        if isBeside {
+            child.awaitsConfirmation = true
+            child.unconfirmedUntil = now + Self.confirmation
+        }
         report(.childEstablished(sa.id, status(of: child)))
         var payloads: [Payload] = []
         if let reply = ConfigurationExchange.reply(grant, to: request.requestedAttributes ?? []) {

@@ -179,12 +179,19 @@ struct AuthRequest {
     var anotherFollows = false
     /// Whether the responder may prove itself by EAP alone (RFC 5998).
     var allowsEAPOnly = false
+    var wantsTicket = false
+    /// The peer's QCD_TOKEN (RFC 6290).
+    var crashToken: NotifyPayload?
 }
 
 /// What an authorized initiator gets besides the IKE SA.
 enum AuthOutcome {
     case child(AuthorizationGrant, ChildConfiguration, ChildAgreement)
     case noChild(AuthorizationGrant?, NotifyType, FailureReport.Cause)
+    /// The peer asked for none (RFC 6023).
+    case childless(AuthorizationGrant)
+    /// It is to go elsewhere (RFC 5685 §6).
+    case redirected(RedirectTarget)
 }
 
 /// An IKE_AUTH response that waits for verification.

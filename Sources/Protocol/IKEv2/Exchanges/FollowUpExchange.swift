@@ -54,6 +54,11 @@ extension Engine {
             discard(handle)
             return loseSeries(sa, series, error.type)
         }
+        // RFC 6290 §4.3: with the answer that makes the IKE SA.
+        if case .ourIKE(var rekeying) = series.purpose {
+            rekeying.crashToken = payloads.notify(.quickCrashDetection)?.data
+            series.purpose = .ourIKE(rekeying)
+        }
         let isLast = series.remaining.count == 1
         let link = payloads.notify(.additionalKeyExchange)?.data
         guard let exchange = payloads.onlyKeyExchange, exchange.method == method,

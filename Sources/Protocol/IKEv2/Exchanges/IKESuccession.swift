@@ -51,6 +51,9 @@ extension Engine {
         successor.rekeyings = sa.rekeyings + 1
         successor.predecessor = sa.localSPI
         successor.childRequests = sa.childRequests
+        successor.returning = sa.returning
+        // It belongs to the old pair of SPIs (RFC 6290 §5.3).
+        successor.returning.crashToken = nil
         insert(successor)
         return successor
     }
@@ -103,6 +106,8 @@ extension Engine {
         successor.childCollisions = sa.childCollisions
         successor.tasks += sa.tasks.filter { ![.rekeyIKE, .deleteIKE, .probe].contains($0.task) }
         sa.tasks = []
+        renewTicket(sa, successor)
+        sa.returning = ReturnState()
         successor.predecessor = nil
         successor.replaces = sa.localSPI
         successor.path = sa.path

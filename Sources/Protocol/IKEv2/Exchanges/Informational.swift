@@ -14,6 +14,7 @@ extension Engine {
                 ? .authenticationFailed : .protocolError("\(fatal.type) from the peer")
             return destroy(sa, reason)
         }
+        let more = noteAnnouncements(sa, payloads)
         var answered: [SPI] = []
         for delete in payloads.deletes where delete.protocolID == .esp {
             for spi in delete.spis {
@@ -21,7 +22,7 @@ extension Engine {
                 answered.append(ours)
             }
         }
-        respond(sa, answered.isEmpty ? [] : [.delete(DeletePayload(protocolID: .esp, spis: answered))])
+        respond(sa, (answered.isEmpty ? [] : [.delete(DeletePayload(protocolID: .esp, spis: answered))]) + more)
     }
 
     /// Notifies that end an IKE SA without a Delete (RFC 7296 §2.21.2, §2.21.3).

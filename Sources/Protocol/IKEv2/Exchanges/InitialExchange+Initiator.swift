@@ -11,7 +11,8 @@ extension Engine {
     /// How long an unauthenticated refusal waits for something better (RFC 7296 §2.21.1).
     private static let refusalGrace: Duration = .seconds(2)
 
-    func initiate(_ connection: ConnectionConfiguration, _ path: Path) -> IKESAID {
+    func initiate(_ initiation: Initiation) -> IKESAID {
+        let (connection, path) = (initiation.connection, initiation.path)
         let sa = IKESA(
             id: nextID(),
             isInitiator: true,
@@ -25,6 +26,7 @@ extension Engine {
         let method = connection.negotiableProposals.first?.keyExchanges.first
         let handshake = Handshake(localNonce: randomBytes(Self.nonceLength), method: method ?? .none)
         handshake.offered = ProposalBuilder.ike(connection.negotiableProposals)
+        handshake.redirectedFrom = initiation.redirectedFrom
         sa.handshake = handshake
         insert(sa)
         current[sa.id] = sa.localSPI
@@ -34,11 +36,15 @@ extension Engine {
             fail(sa, .limit("a connection needs a proposal and a child"))
             return sa.id
         }
-        generateInitial(sa, method)
+        if let ticket = initiation.ticket, isUsable(ticket, connection) {
+            startResumption(sa, handshake, ticket)
+        } else {
+            generateInitial(sa, method)
+        }
         return sa.id
     }
 
-    private func generateInitial(_ sa: IKESA, _ method: KeyExchangeMethod) {
+    func generateInitial(_ sa: IKESA, _ method: KeyExchangeMethod) {
         sa.handshake?.method = method
         sa.handshake?.triedMethods.append(method)
         emit(.generateKeyExchange(begin(.generateInitial, sa), method))
@@ -64,7 +70,7 @@ extension Engine {
         payloads.append(.keyExchange(KeyExchangePayload(method: handshake.method, data: handshake.publicValue)))
         payloads.append(.nonce(NoncePayload(data: handshake.localNonce)))
         payloads += natDetectionPayloads(sa, responderSPI: .zero)
-        payloads += capabilityPayloads(sa.connection)
+        payloads += capabilityPayloads(sa.connection) + redirectCapability(sa, handshake)
         // RFC 9370 §2.2.1: whoever offers additional key exchanges also offers the exchange that carries them.
         if handshake.offersAdditional { payloads.append(.notify(.intermediateExchangeSupported)) }
         payloads += ppkOffer(sa.connection)
@@ -99,11 +105,14 @@ extension Engine {
         // RFC 7296 §2.11: the responder answers from where it was asked. A copy from elsewhere would make us find a NAT before
         // it that is not there, and the two ends disagree about encapsulation.
         guard path.remote == sa.path.remote else { return drop(.unexpected, path) }
-        guard case .initial = sa.requests.outstanding?.context, sa.pending == nil else {
+        guard case .initial = sa.requests.outstanding?.context, sa.requests.outstanding?.exchange == .ikeSAInit,
+            sa.pending == nil
+        else {
             return drop(.messageID, path)
         }
         guard let payloads = try? IKEMessage.parse(datagram.span).payloads else { return drop(.malformedInit, path) }
         touch(sa)
+        if let redirect = payloads.notify(.redirect) { return receiveInitialRedirect(sa, handshake, redirect) }
         if let cookie = payloads.notify(.cookie), case .cookie(let data) = cookie.decoded {
             return receiveCookie(sa, handshake, data, payloads)
         }
@@ -184,6 +193,8 @@ extension Engine {
     func noteCapabilities(_ sa: IKESA, _ handshake: Handshake, _ payloads: [Payload]) {
         handshake.conversation.peerHasRounds = payloads.notify(.multipleAuthSupported) != nil
         if sa.isInitiator { handshake.conversation.announced.note(payloads) }
+        noteRedirectSupport(sa, payloads)
+        handshake.peerTakesChildless = payloads.notify(.childlessIKEv2Supported) != nil
         sa.supportsFragments = sa.connection.fragmentation && payloads.notify(.fragmentationSupported) != nil
         if case .signatureHashAlgorithms(let numbers)? = payloads.notify(.signatureHashAlgorithms)?.decoded {
             handshake.peerHashes = SignatureHash.recognised(in: numbers)

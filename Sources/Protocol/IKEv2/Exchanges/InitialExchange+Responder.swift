@@ -39,6 +39,7 @@ extension Engine {
         case .admitted: break
         case .solved(let cookie): solvedCookie = cookie
         }
+        if redirects(header, payloads, nonce, path) { return }
         let request = InitialRequest(
             header: header,
             datagram: datagram,
@@ -69,7 +70,8 @@ extension Engine {
         let answer = IKEHeader(
             initiatorSPI: header.initiatorSPI,
             responderSPI: .zero,
-            exchangeType: .ikeSAInit,
+            // IKE_SESSION_RESUME gets its cookie here as well.
+            exchangeType: header.exchangeType,
             flags: .response,
             messageID: 0
         )
@@ -191,7 +193,7 @@ extension Engine {
         if let request = certificateRequest(configuration.connections.filter { matches($0, sa.path) }) {
             payloads.append(request)
         }
-        payloads += capabilityPayloads(sa.connection)
+        payloads += capabilityPayloads(sa.connection) + childlessCapability(sa.connection)
         payloads += initialNotifies(sa, payloads)
         // What nobody has a use for is not negotiated.
         if handshake.intermediate.isNegotiated { payloads.append(.notify(.intermediateExchangeSupported)) }

@@ -64,6 +64,7 @@ extension Engine {
         rekeying.remoteSPI = remote
         rekeying.remoteNonce = nonce
         rekeying.peerPublic = exchange.data
+        rekeying.crashToken = payloads.notify(.quickCrashDetection)?.data
         rekeying.handle = nil
         rekeying.link = payloads.notify(.additionalKeyExchange)?.data ?? []
         guard suite.additionalKeyExchanges.isEmpty || !rekeying.link.isEmpty else {
@@ -125,6 +126,8 @@ extension Engine {
         guard let successor = successor(sa, rekeying, secrets, weInitiated: true) else {
             return destroy(sa, .protocolError("key exchange of the rekeying of the IKE SA"))
         }
+        successor.returning.crashToken = rekeying.crashToken
+        announceCrashToken(successor)
         settle(sa, successor, rekeying)
     }
 
@@ -136,7 +139,8 @@ extension Engine {
         case .createChild, .deleteChildren, .deleteIKE: return refuseTemporarily(sa, "a Child SA is being changed")
         // RFC 9370 §2.2.4: our own exchange is answered already, and its further key exchanges are under way.
         case .followUp: return refuseTemporarily(sa, "additional key exchanges of ours are under way")
-        case .initial, .authentication, .rekeyIKE, .probe, .authenticationFailed, .intermediate, nil: break
+        case .initial, .authentication, .rekeyIKE, .probe, .authenticationFailed, .intermediate, .announcement, nil:
+            break
         }
         guard sa.peerRekeying == nil else { return refuseTemporarily(sa, "the IKE SA is rekeyed already") }
         guard sa.replaces.flatMap({ sas[$0] })?.phase != .replaced else {
@@ -230,7 +234,7 @@ extension Engine {
         guard sa.isEstablished, let successor = successor(sa, rekeying, secrets, weInitiated: false) else {
             return refuseTemporarily(sa, "closed meanwhile")
         }
-        respond(sa, answer)
+        respond(sa, answer + crashTokenPayloads(successor))
         guard case .rekeyIKE? = sa.requests.outstanding?.context else { return adopt(sa, successor) }
         report(.collision(sa.id, "simultaneous rekeying of the IKE SA"))
         sa.peerRekeying = PeerIKERekeying(

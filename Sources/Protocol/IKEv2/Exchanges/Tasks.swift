@@ -28,7 +28,7 @@ extension Engine {
         switch queued.task {
         case .deleteIKE, .authenticationFailed: return true
         case .rekeyChild(let spi), .deleteChild(let spi): return sa.isEstablished && isConfirmed(sa, spi)
-        case .createChild, .deleteUnused, .rekeyIKE, .probe: return sa.isEstablished
+        case .createChild, .deleteUnused, .rekeyIKE, .probe, .announce, .redirect: return sa.isEstablished
         }
     }
 
@@ -63,7 +63,9 @@ extension Engine {
         case .deleteUnused(let spi): sendDelete(sa, spi)
         case .rekeyIKE: startRekeyIKE(sa)
         case .deleteIKE: sendRequest(sa, .informational, [.delete(.ikeSA)], .deleteIKE)
-        case .probe: sendRequest(sa, .informational, [], .probe)
+        case .probe: sendRequest(sa, .informational, probePayloads(sa), .probe)
+        case .announce(let what): announce(sa, what)
+        case .redirect: startRedirect(sa)
         case .authenticationFailed:
             sendRequest(sa, .informational, [.notify(.authenticationFailed)], .authenticationFailed)
         }
@@ -96,6 +98,8 @@ extension ExchangeTask {
         case .deleteIKE: "deletion of the IKE SA"
         case .probe: "liveness check"
         case .authenticationFailed: "refusal"
+        case .announce: "announcement"
+        case .redirect: "redirect"
         }
     }
 }

@@ -2,6 +2,14 @@ import IKECrypto
 import IKEMessage
 import IPsecTypes
 
+/// The ticket of a resumption, as each end sees it.
+enum Resumption {
+    /// Initiator: the ticket that we have.
+    case held(SessionTicket)
+    /// Responder: what the peer's ticket says.
+    case presented(TicketContent)
+}
+
 /// What IKE_SA_INIT and IKE_AUTH need and nobody needs afterwards. Letting go of it wipes its secrets.
 final class Handshake {
     /// How the table of half-open IKE SAs knows it (responder).
@@ -33,6 +41,12 @@ final class Handshake {
     var offered: [Proposal] = []
     /// The selected proposal, to be repeated in the response (responder).
     var selectedProposal: Proposal?
+    /// The ticket by which the session is resumed (RFC 5723).
+    var resumption: Resumption?
+    /// The gateway that sent us here (initiator, RFC 5685).
+    var redirectedFrom: IPAddress?
+    /// Whether the responder announced that IKE_AUTH may do without a child (RFC 6023).
+    var peerTakesChildless = false
 
     /// Where the conversation of IKE_AUTH stands.
     var conversation = AuthConversation()

@@ -90,6 +90,8 @@ final class IKESA {
     /// The peer's rekeying that we answered while ours was under way (RFC 7296 §2.8.2).
     var peerRekeying: PeerIKERekeying?
     var closeReason: CloseReason?
+    /// What it knows for the time after it.
+    var returning = ReturnState()
     /// Finished without ever being authenticated: it stays to repeat our refusal.
     var isRefused = false
 

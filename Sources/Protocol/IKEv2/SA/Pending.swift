@@ -78,6 +78,8 @@ enum ExchangeContext {
     case authenticationFailed
     case intermediate
     case followUp(KeyExchangeSeries)
+    /// Tells or asks something about fast return.
+    case announcement
 }
 
 /// Something to be done by an exchange of our own, once the window is free.
@@ -91,6 +93,9 @@ enum ExchangeTask: Hashable, Sendable {
     case deleteIKE
     case probe
     case authenticationFailed
+    case announce(Announcement)
+    /// Asks the peer to go to another gateway.
+    case redirect
 }
 
 /// A task, with the earliest time for it.
@@ -172,6 +177,8 @@ struct IKERekeying {
     var method: KeyExchangeMethod
     var localPublic: [UInt8] = []
     var peerPublic: [UInt8] = []
+    /// The peer's token of the new IKE SA (RFC 6290 §4.3).
+    var crashToken: [UInt8]?
     var handle: KeyExchangeHandle?
     var triedMethods: [KeyExchangeMethod] = []
     /// What links the first additional key exchange to this one (RFC 9370 §2.2.4).

@@ -25,9 +25,13 @@ struct Timers {
         case task
         /// Forgets additional key exchanges that the peer did not go on with.
         case series
+        /// Tells the driver that the peer is to be authenticated anew (RFC 4478).
+        case reauthenticate
+        /// Closes an IKE SA whose successor of the same identity has stood for a while.
+        case superseded
     }
 
-    private var table = InlineArray<11, Instant?>(repeating: nil)
+    private var table = InlineArray<13, Instant?>(repeating: nil)
 
     subscript(kind: Kind) -> Instant? {
         get { table[kind.rawValue] }

@@ -1,0 +1,199 @@
+import IKECrypto
+import IKEMessage
+import IPsecTypes
+
+// IKE_SESSION_RESUME, our side as responder (RFC 5723 §4.3.2):
+//
+//     HDR, [N(COOKIE),] Ni, N(TICKET_OPAQUE), N(NATD..) -->
+//                         <-- HDR, Nr, N(NATD..)
+//
+// Cookies, half-open limits and retransmissions are those of IKE_SA_INIT. Only a symmetric key is used before IKE_AUTH proves
+// that the sender knows SK_d; then trust, revocation and policy are asked as ever.
+
+extension Engine {
+    func receiveResumeRequest(_ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
+        guard header.flags.contains(.initiator), header.responderSPI == .zero, header.messageID == 0 else {
+            return drop(.malformedInit, path)
+        }
+        guard datagram.count <= configuration.limits.initialBytes else { return drop(.limit, path) }
+        let key = HalfOpenTable.Key(initiatorSPI: header.initiatorSPI, remote: path.remote)
+        for spi in halfOpen.candidates(key) {
+            guard let handshake = sas[spi]?.handshake, handshake.request == datagram else { continue }
+            statistics.retransmitted += 1
+            return send([handshake.response], path)
+        }
+        guard let payloads = try? IKEMessage.parse(datagram.span).payloads, let nonce = payloads.nonce,
+            let ticket = payloads.notify(.ticketOpaque)?.data
+        else { return drop(.malformedInit, path) }
+        // Without an SA payload there is no PRF for a puzzle: a cookie, and then a ticket that opens, are what is asked for.
+        if case .refused = admit(header, payloads, nonce, path) { return }
+        if redirects(header, payloads, nonce, path) { return }
+        guard ticket.count <= configuration.limits.ticketBytes else { return refuseTicket(header, "too long", path) }
+        switch openTicket(ticket) {
+        case .failure(let error): refuseTicket(header, error.reason, path)
+        case .success(let content):
+            guard let connection = resumable(content, path) else {
+                return refuseTicket(header, "ticket_connection: \(content.connection) is not configured so", path)
+            }
+            guard isLongEnough(nonce, for: content.suite.prf) else { return drop(.malformedInit, path) }
+            resume(content, connection, header, datagram, payloads, nonce, path)
+        }
+    }
+
+    /// The connection of a ticket, when it still is what it was: identities, proof and algorithms.
+    private func resumable(_ content: TicketContent, _ path: Path) -> ConnectionConfiguration? {
+        configuration.connections.first { connection in
+            connection.name == content.connection && matches(connection, path) && connection.returning.usesTickets
+                && connection.localIdentity.payload.restOfPayload == content.responder
+                && connection.resumesWithSharedKey == content.withSharedKey
+                && connection.negotiableProposals.contains { $0.contains(content.suite) }
+        }
+    }
+
+    /// RFC 5723 §4.3.2: TICKET_NACK, in clear; the client goes on with IKE_SA_INIT.
+    private func refuseTicket(_ header: IKEHeader, _ reason: String, _ path: Path) {
+        statistics.ticketsRefused += 1
+        drop(.ticket, path)
+        let payloads: [Payload] = [.notify(.ticketNack)]
+        guard crashBudget.take(now, perSecond: configuration.limits.crashAnswersPerSecond) else { return }
+        let answer = unprotectedAnswer(header, payloads)
+        if answer.count <= Int(clamping: header.length) { send([answer], path) }
+    }
+
+    private func resume(
+        _ content: TicketContent,
+        _ connection: ConnectionConfiguration,
+        _ header: IKEHeader,
+        _ datagram: [UInt8],
+        _ payloads: [Payload],
+        _ nonce: [UInt8],
+        _ path: Path
+    ) {
+        let sa = IKESA(
+            id: nextID(),
+            isInitiator: false,
+            localSPI: freshIKESPI(),
+            remoteSPI: header.initiatorSPI,
+            connection: connection,
+            path: path,
+            phase: .halfOpen,
+            ivEpoch: configuration.ivEpoch
+        )
+        let handshake = Handshake(localNonce: randomBytes(Self.nonceLength), method: content.suite.keyExchange)
+        handshake.remoteNonce = nonce
+        handshake.request = datagram
+        handshake.resumption = .presented(content)
+        let key = HalfOpenTable.Key(initiatorSPI: header.initiatorSPI, remote: path.remote)
+        guard
+            let keys = try? schedule.resumedKeys(
+                suite: content.suite,
+                oldSKd: content.skD,
+                nonces: handshake.context(weInitiated: false),
+                initiatorSPI: sa.initiatorSPI,
+                responderSPI: sa.responderSPI
+            )
+        else { return refuseTicket(header, "ticket_suite: its algorithms are not there", path) }
+        handshake.halfOpenKey = key
+        sa.handshake = handshake
+        sa.suite = content.suite
+        sa.keys = keys
+        sa.responses.expected = 1
+        sa.nat = Self.natState(payloads, header, path)
+        noteCapabilities(sa, handshake, payloads)
+        sa.timers[.forget] = now + configuration.limits.halfOpenLifetime
+        insert(sa)
+        halfOpen.insert(key, sa.localSPI)
+        answerResumption(sa, handshake)
+    }
+
+    private func answerResumption(_ sa: IKESA, _ handshake: Handshake) {
+        var answer: [Payload] = [.nonce(NoncePayload(data: handshake.localNonce))]
+        answer += natDetectionPayloads(sa, responderSPI: sa.localSPI)
+        answer += capabilityPayloads(sa.connection)
+        let header = IKEHeader(
+            initiatorSPI: sa.remoteSPI,
+            responderSPI: sa.localSPI,
+            exchangeType: .ikeSessionResume,
+            flags: .response,
+            messageID: 0
+        )
+        handshake.response = IKEMessage(header: header, payloads: answer).serialise()
+        send([handshake.response], sa.path)
+    }
+
+    /// IKE_AUTH after IKE_SESSION_RESUME (RFC 5723 §4.3.3). Whatever is wrong looks like every other failure.
+    func receiveResumedAuth(_ sa: IKESA, _ handshake: Handshake, _ content: TicketContent, _ payloads: [Payload]) {
+        guard let identification = payloads.identificationInitiator, let proof = payloads.authentication,
+            let identity = try? Identity(identification)
+        else {
+            respond(sa, [.notify(.invalidSyntax)])
+            return fail(sa, .malformed("IKE_AUTH of a resumption without IDi or AUTH"))
+        }
+        sa.remoteIdentity = identity
+        // RFC 5723 §4.3.3: IDi MUST be identical to the ticket's, a CERT payload MUST NOT be included.
+        guard identification.restOfPayload == content.initiator, payloads.certificates.isEmpty,
+            payloads.identificationResponder.map({ $0.restOfPayload == content.responder }) ?? true,
+            sa.connection.remoteIdentity.allows(identity), identity != sa.connection.localIdentity
+        else { return refuseInitiator(sa, .authentication("ticket_identity: not the one of the ticket")) }
+        guard proof.method == .sharedKey,
+            let expected = resumptionProof(sa, peerOctets(sa, handshake, identification), ofInitiator: true),
+            constantTimeEqual(expected, proof.data)
+        else { return refuseInitiator(sa, .authentication("ticket_proof: the peer does not know its secret")) }
+        // Only now: whoever has merely seen a ticket cannot spend it.
+        guard spend(content) else { return refuseInitiator(sa, .authentication("ticket_spent: used before")) }
+        guard let child = childRequest(sa, payloads) else { return }
+        let claim = PeerClaim(
+            identification: identification,
+            identity: identity,
+            authentication: proof,
+            certificates: content.certificates
+        )
+        let request = authRequest(claim, nil, child, payloads)
+        handshake.conversation.request = request
+        handshake.conversation.claim = claim
+        guard !content.withSharedKey else { return initiatorVerified(sa, .accepted(VerifiedPeer())) }
+        let id = begin(.verifyInitiator, sa)
+        emit(
+            .revalidatePeer(
+                id,
+                PeerRevalidationRequest(
+                    ikeSA: sa.id,
+                    connection: sa.connection.name,
+                    identity: identity,
+                    certificates: content.certificates
+                )
+            )
+        )
+    }
+
+    /// Trust and revocation have been asked again; now policy.
+    func resumedVerified(_ sa: IKESA, _ handshake: Handshake) {
+        guard let request = handshake.conversation.request else { return }
+        authorize(sa, request, handshake.conversation.passed)
+    }
+
+    /// IDr and AUTH of a resumption; no CERT (RFC 5723 §4.3.3).
+    func concludeResumption(
+        _ sa: IKESA,
+        _ handshake: Handshake,
+        _ request: AuthRequest,
+        _ peer: VerifiedPeer,
+        _ outcome: AuthOutcome
+    ) {
+        guard let proof = resumptionProof(sa, ownOctets(sa, handshake), ofInitiator: false) else {
+            return refuseInitiator(sa, .authentication("no octets to sign"))
+        }
+        let payloads: [Payload] = [
+            .identificationResponder(sa.connection.localIdentity.payload),
+            .authentication(AuthenticationPayload(method: .sharedKey, data: proof)),
+        ]
+        respondFinally(sa, request, peer, outcome, payloads)
+    }
+
+    /// AUTH = prf(SK_px, <message octets>) (RFC 5723 §4.3.3).
+    func resumptionProof(_ sa: IKESA, _ octets: [UInt8]?, ofInitiator: Bool) -> [UInt8]? {
+        guard let keys = sa.keys, let suite = sa.suite, let octets else { return nil }
+        let proof = try? crypto.prf(suite.prf, key: ofInitiator ? keys.skPi : keys.skPr, [.bytes(octets)])
+        return proof?.withUnsafeBytes { [UInt8]($0) }
+    }
+}

@@ -1,0 +1,164 @@
+# How tunnels come back, are renewed and move: crash tokens, tickets, reauthentication, redirects, childless IKE SAs.
+# The times back after a gateway was killed are told in lines that begin with "figure:".
+
+now_ms() { date +%s%3N; }
+# came_back FROM-MS FILE: when the first ping after that moment was answered, in ms after it
+came_back() {
+  sed -n 's/^\[\([0-9]*\)\.\([0-9]\{3\}\)[0-9]*\].*bytes from.*/\1\2/p' "$2" | awk -v from="$1" '$1 > from { print $1 - from; exit }'
+}
+gateway_again() { # starts the killed gateway of gateway_by_init; prints when its port is open
+  daemon gw gateway "$CULVERT" gateway run -c "$W/gw/etc/gateway.yaml"
+  until ip netns exec "$P-gw" ss -Huln 'sport = :500' | grep -q .; do sleep 0.005; done
+  now_ms
+}
+# crash HOW LIMIT-MS: the gateway is killed and started again under pings; the agent is back within the limit
+crash() {
+  local how=$1 limit=$2 pid killed ready back secrets
+  gateway_by_init
+  agent_up || fail "up: $(tail -5 "$W/runner/up.out")"
+  expect "it works" answers
+  at runner ping -D -n -i 0.02 10.20.0.2 > "$W/ping.out" 2>&1 & pid=$!
+  sleep 1
+  killed=$(now_ms)
+  kill -KILL "$(pid_of gw gateway)"
+  sleep 0.5
+  secrets=$(at gw sh -c "find /var/lib '$W/gw' -name return.secrets" | head -1)
+  [ -n "$secrets" ] || fail "the gateway keeps no secrets"
+  expect "nobody else may read the secrets" at gw sh -c "[ \$(stat -c %a '$secrets') = 600 ]"
+  case $how in
+  forgotten) at gw rm "$secrets";;
+  tokens) at gw sed -i '/^ticket/d' "$secrets";;
+  esac
+  ready=$(gateway_again)
+  wait_until $((limit / 1000 + 5)) eval '[ -n "$(came_back '"$ready"' "$W/ping.out")" ]' || true
+  sleep 0.2; kill "$pid" 2>/dev/null || true
+  back=$(came_back "$killed" "$W/ping.out")
+  [ -n "$back" ] || fail "no ping came back"
+  back=$((killed + back - ready)); [ "$back" -gt 0 ] || back=0
+  say "figure: culvert, gateway killed and restarted, $how: back ${back} ms after the gateway's port is open"
+  [ "$back" -le "$limit" ] || fail "back after $back ms"
+  at gw "$CULVERT" gateway status --json -c "$W/gw/etc/gateway.yaml" > "$W/status.json"
+  case $how in
+  resumed) expect "by its ticket" jq -e '.counters.ike_resumed >= 1 and .counters.crash_tokens_sent >= 1' "$W/status.json";;
+  tokens) expect "called back by its token, by a full exchange" jq -e '.counters.ike_resumed == 0 and .counters.crash_tokens_sent >= 1' "$W/status.json";;
+  forgotten) expect "by a full exchange beside the old tunnel" jq -e '.counters.ike_resumed == 0 and .counters.ike_established == 1' "$W/status.json";;
+  esac
+}
+scenario cc-return-ticket "a killed gateway's agent is back by crash token and ticket" crash resumed 1000
+scenario cc-return-token "a killed gateway's agent is back by crash token and a full exchange" crash tokens 1000
+scenario cc-return-forgotten "a killed gateway that forgot its secrets: the agent tries beside the old tunnel" crash forgotten 15000
+
+# Culvert with a gateway that says nothing, and strongSwan with the same one: strongSwan, killed and started again.
+silent() { # WHO-CALLS LIMIT-S KEYS
+  local who=$1 limit=$2 ready back pid; shift 2
+  pair "$who" strongswan auth=psk "$@"
+  call
+  ping_through
+  within runner ping -D -n -i 0.05 10.20.0.2 > "$W/ping.out" 2>&1 & pid=$!
+  on b kill; sleep 0.5; start b
+  ready=$(now_ms)
+  wait_until "$limit" eval '[ -n "$(came_back '"$ready"' "$W/ping.out")" ]' || true
+  sleep 0.2; kill "$pid" 2>/dev/null || true
+  back=$(came_back "$ready" "$W/ping.out")
+  say "figure: $who, strongSwan gateway killed and restarted silently ($*): back after ${back:-more than ${limit}000} ms"
+  [ "$who" != culvert ] || [ -n "$back" ] && { [ "$who" != culvert ] || [ "$back" -le 15000 ]; } || fail "back after ${back:-never}"
+}
+scenario cs-return-silent "strongSwan is killed and restarted without a word: the agent is back within 15 s" silent culvert 30 a:dpd=10
+scenario ss-return-silent "the same between two strongSwans with DPD, for comparison" limit=150 silent strongswan 60 a:dpd=10 a:extra='dpd_action = restart'
+
+# Reauthentication without a gap.
+reauthenticated() { # SIDE: its log or facts show another IKE SA
+  [ "$(fact "$1" spi_i)" != "$first_spi" ]
+}
+reauth_theirs() { # strongSwan's AUTH_LIFETIME
+  pair culvert strongswan auth=psk b:conn='reauth_time = 20s' b:conn='over_time = 10s' b:conn='rand_time = 0s'
+  call
+  ping_through
+  local before; before=$(fact b spi_in)
+  lossless 1500 0.02 sleep 1
+  expect "strongSwan asked for it" logged b 'AUTH_LFT|AUTH_LIFETIME'
+  expect_soon 10 "the SPIs are new" eval '[ "$(fact b spi_in)" != "'"$before"'" ]'
+  expect_soon 15 "one IKE SA is left" fact_is b ike_count 1
+  ping_through
+}
+reauth_ours() {
+  local before after
+  gateway_by_init
+  echo 'ike: {reauthenticate: 20s}' > "$W/ike.yaml"
+  sed -i 's/^ike:.*//' "$W/gw/etc/gateway.yaml"; cat "$W/ike.yaml" >> "$W/gw/etc/gateway.yaml"
+  kill -TERM "$(pid_of gw gateway)"; sleep 2
+  gateway_again > /dev/null
+  agent_up || fail "up: $(tail -5 "$W/runner/up.out")"
+  before=$(at runner "$CULVERT" status --json | jq -r '.tunnels[0].tunnel.initiatorSPI')
+  at runner ping -q -c 1250 -i 0.02 -W 2 10.20.0.2 > "$W/load.out" 2>&1 || true
+  grep -q ' 1250 received' "$W/load.out" || fail "$(grep received "$W/load.out")"
+  after=$(at runner "$CULVERT" status --json | jq -r '.tunnels[0].tunnel.initiatorSPI')
+  [ "$before" != "$after" ] || fail "the IKE SA is the old one"
+  say "ok: 1250 of 1250 pings during a reauthentication"
+  expect_soon 15 "one tunnel is left at the gateway" eval 'at gw "$CULVERT" gateway status --json -c "$W/gw/etc/gateway.yaml" | jq -e ".tunnels | length == 1"'
+}
+scenario cs-reauth "strongSwan's AUTH_LIFETIME: the agent is authenticated anew, no ping is lost" limit=120 reauth_theirs
+scenario cc-reauth "reauthenticate: the same between our own, address kept" limit=120 reauth_ours
+
+# Redirects.
+second_gateway() { # strongSwan on gw2, with the same identity
+  peer c strongswan gw2 local=203.0.113.11 lid=gw.lab rid=runner.lab lts=10.20.0.0/24 pool=10.98.0.0/24 auth=psk
+  start c
+}
+redirect_active() { # strongSwan asks an established agent to move
+  pair culvert strongswan auth=psk a:redirects=203.0.113.11
+  second_gateway
+  call
+  ping_through
+  on b ctl --redirect --ike net --gateway 203.0.113.11 > "$W/redirect.out" 2>&1 || fail "$(tail -2 "$W/redirect.out")"
+  expect_soon 10 "the other gateway has the tunnel" fact_is c child_count 1
+  expect_soon 10 "the first has none" fact_is b ike_count 0
+  expect "it says from where it came" logged c 'redirected from 203.0.113.10|REDIR_FROM'
+}
+redirect_refused() { # not on the list
+  pair culvert strongswan auth=psk
+  second_gateway
+  call
+  on b ctl --redirect --ike net --gateway 203.0.113.11 > "$W/redirect.out" 2>&1 || fail "$(tail -2 "$W/redirect.out")"
+  sleep 3
+  expect "the agent stays" fact_is b child_count 1
+  expect "the other gateway has nothing" fact_is c ike_count 0
+  ping_through
+}
+drain_new() { # strongSwan's client is sent away in IKE_SA_INIT
+  pair strongswan culvert auth=psk
+  second_gateway
+  on b ctl gateway drain --to 203.0.113.11 > "$W/drain.out" || fail "drain: $(tail -3 "$W/drain.out")"
+  on a up || true
+  expect_soon 10 "the other gateway has the tunnel" fact_is c child_count 1
+  expect "ours has none" fact_is b ike_count 0
+  on a down || true
+  on b ctl gateway drain --undo > "$W/undo.out" || fail undo
+  call
+  expect "after the drain ours serves again" fact_is b child_count 1
+}
+drain_established() { # strongSwan's client is asked to move
+  pair strongswan culvert auth=psk
+  second_gateway
+  call
+  ping_through
+  on b ctl gateway drain --to 203.0.113.11 > "$W/drain.out" || fail "drain: $(tail -3 "$W/drain.out")"
+  expect_soon 25 "the other gateway has the tunnel" fact_is c child_count 1
+  expect_soon 10 "ours has none" fact_is b ike_count 0
+}
+scenario cs-redirect-active "swanctl --redirect moves our agent to an allowed gateway" redirect_active
+scenario cs-redirect-refused "and leaves it where it is when the target is not on its list" redirect_refused
+scenario sc-redirect-init "a drained gateway sends strongSwan elsewhere in IKE_SA_INIT, and serves it again" drain_new
+scenario sc-redirect-active "a drained gateway asks an established strongSwan to move" drain_established
+
+# Childless IKE SAs.
+childless() { # A B KEYS
+  local a=$1 b=$2; shift 2
+  pair "$a" "$b" auth=psk "$@"
+  call
+  expect_soon 5 "the child follows" fact_is b child_count 1
+  ping_through
+  expect "IKE_AUTH had no child" logged "$(strong)" 'CREATE_CHILD_SA (request|response) 2'
+}
+scenario cs-childless "our agent begins without a child, strongSwan takes it" childless culvert strongswan a:ikeset='childless: prefer'
+scenario sc-childless "strongSwan begins without a child, our gateway takes it" childless strongswan culvert a:conn='childless = force'
