@@ -43,8 +43,8 @@ private func problems(_ text: String) -> [ConfigProblem] {
     #expect(gateway.files.policy == "/etc/culvert/policy.yaml")
     #expect(gateway.files.control == "/run/culvert/gateway.sock")
     #expect(gateway.ike.proposals.count == 2)
-    #expect(gateway.ike.alsoAccept.count == 2)
-    #expect(gateway.esp.alsoAccept.count == 4)
+    #expect(gateway.ike.alsoAccept.count == 4)
+    #expect(gateway.esp.alsoAccept.count == 6)
 }
 
 @Test func theDefaultsAsTextReadBackAsTheDefaults() throws {
