@@ -191,7 +191,7 @@ life_calls() { # KIND
   net up; guest k home; CHAIN=$([ "$what" = openiked ] && echo 0 || echo 3) PAD=60 mesh
   wanting "$what"
   check "pre-shared key, behind a NAT, ESP in UDP"
-  gateway "${ours_gives[@]}" giveup=6 dpd=3
+  gateway "${ours_gives[@]}"
   caller "$what" local=10.2.0.2 remote=203.0.113.10 "${theirs_has[@]}" giveup=6
   start a; call
   installed a "$([ "$what" = openiked ] && echo cbc512 || echo gcm)" espinudp
@@ -208,13 +208,14 @@ life_calls() { # KIND
   again b; on a stop
   check "certificates (ECDSA) in IKE fragments, while IP fragments are dropped"
   small_and_fragile
-  gateway "${ours_gives[@]}" giveup=6 dpd=3 "${certificate[@]:0:2}" cert=gw.lab fragsize=576
+  # (pluto answers nothing while its updown script runs, which takes long in a guest on a busy machine.)
+  gateway "${ours_gives[@]}" giveup=15 dpd=4 "${certificate[@]:0:2}" cert=gw.lab fragsize=576
   caller "$what" local=10.2.0.2 remote=203.0.113.10 "${theirs_has[@]}" giveup=6 "${certificate[@]}" dpd=3
   start a; call
   ping_through
   check "silence of the peer is noticed"
   net block all
-  expect_soon 20 "Culvert notices" no_sa b
+  expect_soon 40 "Culvert notices" no_sa b
   expect "and says so" logged b 'reason="peer_dead"'
   if [ "$what" != openiked ]; then # (OpenIKED takes more than a minute for it)
     check "our silence is noticed by the peer"
@@ -340,7 +341,7 @@ moves_calls() { # KIND
   start a; call; ping_through
   spi=$(ike_spi)
   in_guest k "ip addr del 10.2.0.2/24 dev eth0; ip addr add 10.2.0.9/24 dev eth0; ip route replace default via 10.2.0.1"
-  expect_soon 30 "its kernel sends from the new address" eval "in_guest k 'ip xfrm state' | grep -q '^src 10.2.0.9 dst'"
+  expect_soon 30 "its kernel sends from the new address" eval "in_guest k 'ip xfrm state' | grep '^src 10.2.0.9 dst'"
   expect_soon 20 "traffic flows" from a ping -q -c 1 -W 1 10.20.0.2
   still_the_same "$spi"
 }
@@ -359,7 +360,7 @@ moves_answers() { # KIND
   still_the_same "$spi"
   net move alt
   expect_soon 20 "traffic flows over the other access" from a ping -q -c 1 -W 1 10.20.0.2
-  expect "the peer's kernel sends to the new address" eval "in_guest k 'ip xfrm state' | grep -q 'dst 192.0.2.2'"
+  expect "the peer's kernel sends to the new address" eval "in_guest k 'ip xfrm state' | grep 'dst 192.0.2.2'"
   still_the_same "$spi"
 }
 for what in strongswan libreswan; do
@@ -368,39 +369,22 @@ for what in strongswan libreswan; do
   scenario $tag-moves-answers "$what in a guest answers, and our address changes (MOBIKE)" limit=300 moves_answers $what
 done
 
-# --- what libreswan 4.10 has against quantum computers: PPK (RFC 8784) and the exchange that more keys would need (RFC 9242)
+# --- what libreswan 4.10 has against quantum computers: PPK (RFC 8784). It has IKE_INTERMEDIATE too, but no second key
+# exchange to do in it, and Culvert does none without.
 lab_ppk=lab-ppk:yW7rTq2mLx9vKcNd4bHsZp6gJfUe3aRo8tXiVwBnMhCkQ5zY
-with_ppk() { # calls|answers
-  foreign libreswan "$([ "$1" = calls ] && echo initiator || echo responder)"
+libreswan_ppk() {
+  foreign libreswan initiator
   net up; guest k
   check "a post-quantum pre-shared key (RFC 8784)"
-  if [ "$1" = calls ]; then
-    in_guest k "ip addr add 10.30.0.1/32 dev lo; ip route add 10.20.0.0/24 via 203.0.113.1 src 10.30.0.1; ip addr del 10.20.0.20/24 dev eth1"
-    source_of[a]=10.30.0.1
-    gateway rts=10.30.0.0/24 ppk=$lab_ppk
-    caller libreswan local=203.0.113.20 remote=203.0.113.10 lts=10.30.0.0/24 ppk=$lab_ppk updown=%disabled
-    start a; call
-    expect "libreswan used it" logged a 'PPK AUTH calculated as initiator'
-    ping_through
-    on a down; nothing_left b
-    check "IKE_INTERMEDIATE (RFC 9242)"
-    again b; on a stop
-    gateway rts=10.30.0.0/24
-    caller libreswan local=203.0.113.20 remote=203.0.113.10 lts=10.30.0.0/24 updown=%disabled extra=intermediate=yes
-    start a; call
-    expect "libreswan did it" logged a 'IKE_INTERMEDIATE'
-    ping_through
-  else
-    within registry ip route add 10.99.0.0/24 via 10.20.0.20
-    answerer libreswan remote=%any pool=10.99.0.0/24 ppk=$lab_ppk extra=intermediate=yes
-    agent vips=0.0.0.0 ppk=$lab_ppk
-    call
-    expect "libreswan used it" logged b 'PPK AUTH calculated as responder'
-    ping_through
-  fi
+  in_guest k "ip addr add 10.30.0.1/32 dev lo; ip route add 10.20.0.0/24 via 203.0.113.1 src 10.30.0.1; ip addr del 10.20.0.20/24 dev eth1"
+  source_of[a]=10.30.0.1
+  gateway rts=10.30.0.0/24 ppk=$lab_ppk
+  caller libreswan local=203.0.113.20 remote=203.0.113.10 lts=10.30.0.0/24 ppk=$lab_ppk updown=%disabled
+  start a; call
+  expect "libreswan used it" logged a 'PPK AUTH calculated as initiator'
+  ping_through
 }
-scenario l-ppk-calls "libreswan in a guest calls with a PPK, and with IKE_INTERMEDIATE" limit=300 with_ppk calls
-scenario l-ppk-answers "libreswan in a guest answers with a PPK" limit=300 with_ppk answers
+scenario l-ppk-calls "libreswan in a guest calls with a PPK" limit=300 libreswan_ppk
 
 # --- OpenIKED asks with the unspecified address for the one that it is to get
 virtual_address() {
