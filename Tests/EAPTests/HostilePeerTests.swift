@@ -230,4 +230,17 @@ private let noon = WallTime(secondsSinceEpoch: 1_795_435_200)
         }
         #expect(nak == [2, 5, 0, 28, 254, 0, 0, 0, 0, 0, 0, 3, 254, 0, 0, 0, 0, 0, 0, 13, 254, 0, 0, 0, 0, 0, 0, 26])
     }
+
+    /// RFC 5281 §9.2: a TTLS server may put hints into its first packet; §9.2.1: and offer a later version.
+    @Test(arguments: [[0x20], [0x21], [0x20, 0, 0, 0, 1, 0, 0, 0, 9, 0x61, 0, 0, 0]] as [[UInt8]])
+    func hintsAndLaterVersionsInATTLSStartArePassedOver(start: [UInt8]) {
+        var random = SeededGenerator(seed: 1)
+        var peer = peer([.ttls])
+        let request = EAPPacket(identifier: 1, .request(.ttls, start)).bytes
+        guard case .send(let response) = peer.handle(.packet(request), using: &random) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(response == [2, 1, 0, 8, 21, 0] + Array("CH".utf8), "version 0 in the answer")
+    }
 }

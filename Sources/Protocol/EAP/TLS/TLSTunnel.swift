@@ -48,7 +48,7 @@ struct TLSTunnel: Sendable {
 
     /// Takes a fragment. The S bit is for its caller to judge.
     mutating func receive(_ fragment: TLSFragment) -> Event {
-        // RFC 5281 §9.1: version 0 is the only one there is; in EAP-TLS the bits are reserved and passed over.
+        // RFC 5281 §9.2.1: version 0 is the one that was agreed on; in EAP-TLS the bits are reserved and passed over.
         guard method != .ttls || fragment.version == 0 else { return .failed(.unexpected("a version of EAP-TTLS")) }
         do throws(EAPFailure) {
             switch try channel.receive(fragment) {

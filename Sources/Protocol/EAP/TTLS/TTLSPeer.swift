@@ -32,8 +32,9 @@ struct TTLSPeer: PeerMethod {
         do throws(EAPFailure) {
             let fragment = try TLSFragment(parsing: data)
             if case .idle = state {
-                // A server of a later version offers it here; version 0 is what we answer with (RFC 5281 §9.1).
-                guard fragment.isStart, fragment.data.isEmpty else { throw .unexpected("EAP-TTLS without a start") }
+                // A server of a later version offers it here, and version 0 is what we answer with (RFC 5281 §9.2.1). The
+                // hints that a start may carry (§9.2) are for clients with several servers to tell apart.
+                guard fragment.isStart, !fragment.hasMore else { throw .unexpected("EAP-TTLS without a start") }
                 state = .handshaking
                 return try step(tunnel.hello(), using: &random)
             }
