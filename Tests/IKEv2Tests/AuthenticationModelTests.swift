@@ -118,6 +118,8 @@ private final class Intruder {
     init(_ target: AuthenticationModelTests.Target, seed: UInt64) {
         var left = target == .eap ? eapA() : certificateA()
         var right = target == .eap ? eapB() : certificateB()
+        // A round without a child would else be a childless first request (RFC 6023).
+        right.returning.childless = .never
         if target == .certificateThenEAP {
             left.furtherLocal = [AuthenticationRoundTests.alice]
             right.furtherRemote = [
