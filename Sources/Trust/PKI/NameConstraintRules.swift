@@ -31,6 +31,27 @@ enum NameConstraintRules {
         }
     }
 
+    /// A wildcard stands for names that an authority may have excluded below the wildcard's own domain: RFC 5280 compares the
+    /// text alone, and `*.example.com` is not within `jobs.example.com`, though it stands for it.
+    static func checkWildcards(
+        of leaf: ParsedCertificate,
+        below authority: ParsedCertificate
+    ) throws(ValidationFailure) {
+        guard let found = authority.certificate.extensions[oid: .X509ExtensionID.nameConstraints],
+            let constraints = try? NameConstraints(found)
+        else { return }
+        for name in leaf.names.dns where name.hasPrefix("*.") {
+            let domain = name.dropFirst().lowercased()
+            for case .dnsName(let excluded) in constraints.excludedSubtrees
+            where ("." + excluded).lowercased().hasSuffix(domain) {
+                throw .profile(
+                    subject: leaf.displayName,
+                    rule: "its name \(printable(name)) stands for names that \(authority.displayName) excludes"
+                )
+            }
+        }
+    }
+
     private static func isWellFormed(_ name: GeneralName) -> Bool {
         switch name {
         case .dnsName(let text):

@@ -38,6 +38,7 @@ struct PathRules: Sendable {
         for certificate in path { try checkTimes(certificate) }
         for certificate in path { try checkProfile(certificate, isAnchor: certificate == anchor) }
         for certificate in path.dropFirst() { try checkAuthority(certificate) }
+        for authority in path.dropFirst() { try NameConstraintRules.checkWildcards(of: leaf, below: authority) }
         let claims = try checkLeaf(leaf)
         for (certificate, issuer) in zip(path, path.dropFirst()) {
             if case .revoked(let time) = revocation.status(of: certificate.serial, issuer: issuer.fingerprint) {
