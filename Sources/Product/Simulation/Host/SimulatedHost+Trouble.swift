@@ -11,11 +11,7 @@ extension SimulatedHost {
         world.network.attach(index, address: address, nat: nat)
         description.address = address
         description.nat = nat
-        announceAddresses()
     }
-
-    /// Tells the endpoint that the addresses of the host are others.
-    private func announceAddresses() {}
 
     /// Sets the civil clock; the monotonic one goes on.
     func stepClock(by seconds: Int64) {

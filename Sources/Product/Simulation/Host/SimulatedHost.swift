@@ -184,7 +184,9 @@ public final class SimulatedHost {
 
     /// The world wakes this host when the endpoint wants to.
     private func arm() {
-        guard isUp, description.sabotage != .ignoresDeadlines, let next = endpoint.nextDeadline else { return }
+        guard isUp, description.sabotage != .ignoresDeadlines, let deadline = endpoint.nextDeadline else { return }
+        // A machine that slept finds deadlines in the past.
+        let next = max(deadline, world.now)
         if let armedAt, armedAt <= next { return }
         armedAt = next
         world.schedule(.timeout(host: index, incarnation: incarnation), at: next)

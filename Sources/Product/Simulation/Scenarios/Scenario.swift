@@ -149,6 +149,19 @@ struct Scenario {
         case .strangers:
             strangers = true
             agents = random.number(2...3)
+        case .moving, .persisted, .clocks, .adversary, .flood: adaptToTrouble(using: &random)
+        case .longRun:
+            turmoil = .seconds(3 * 3600 + 600)
+            agents = 1
+            disturbances = []
+            trafficPause = random.chance(500) ? .seconds(7) : nil
+            conditions.loss = random.pick([0, 0, 30])
+        }
+    }
+
+    /// Families whose hosts are hit from outside.
+    private mutating func adaptToTrouble(using random: inout SplitMix64) {
+        switch kind {
         case .moving:
             if random.chance(500) { drawNAT(using: &random) }
             disturbances += [.move, .move, .move, .rebootNAT]
@@ -168,12 +181,7 @@ struct Scenario {
             disturbances = Disturbance.harmless
             trafficPause = .milliseconds(700)
             turmoil = .seconds(40)
-        case .longRun:
-            turmoil = .seconds(3 * 3600 + 600)
-            agents = 1
-            disturbances = []
-            trafficPause = random.chance(500) ? .seconds(7) : nil
-            conditions.loss = random.pick([0, 0, 30])
+        default: break
         }
     }
 }

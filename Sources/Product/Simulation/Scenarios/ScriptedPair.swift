@@ -171,7 +171,7 @@ public final class ScriptedPair {
         }
     }
 
-    private func perform(_ command: Command, _ host: SimulatedHost) {
+    func perform(_ command: Command, _ host: SimulatedHost) {
         guard let status = host.endpoint.statuses().first, status.phase == .established else { return }
         world.note("- \(command) at \(host.name)")
         let child = status.children.first { $0.phase == .installed }

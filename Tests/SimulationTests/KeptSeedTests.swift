@@ -1,0 +1,31 @@
+import Simulation
+import Testing
+
+/// Seeds that once failed, with what they found.
+struct KeptSeedTests {
+    struct Kept: Sendable, CustomTestStringConvertible {
+        var kind: ScenarioKind
+        var seed: UInt64
+        var found: String
+
+        var testDescription: String { "\(kind.rawValue):\(seed)" }
+    }
+
+    private static let seeds = [
+        Kept(kind: .crash, seed: 93, found: "a port of a NAT that had gone to another host"),
+        Kept(kind: .persisted, seed: 111, found: "an epoch used again after a restart, whose thaw was rightly refused"),
+        Kept(kind: .persisted, seed: 113, found: "the same epoch, sealed with before that refusal was heeded"),
+        Kept(kind: .persisted, seed: 187, found: "recovery that began before the last owner was back"),
+        Kept(kind: .clocks, seed: 174, found: "a Child SA left in the data plane"),
+        Kept(kind: .adversary, seed: 23, found: "an IKE_SA_INIT response from elsewhere that showed a NAT"),
+        Kept(kind: .adversary, seed: 39, found: "the same"),
+        Kept(kind: .adversary, seed: 93, found: "the same"),
+        Kept(kind: .adversary, seed: 48, found: "a copy of a message that was taken for a forgery"),
+        Kept(kind: .adversary, seed: 2, found: "an answer in clear that was taken for a run of the protocol"),
+    ]
+
+    @Test(arguments: seeds) func aSeedThatFailedOnceStaysGood(_ kept: Kept) {
+        let outcome = ScenarioRun(kind: kept.kind, seed: kept.seed).run()
+        #expect(outcome.findings.isEmpty, "\(kept.found): \(outcome)")
+    }
+}
