@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` shows a tunnel, `make test` proves it. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build test lint format docs demo bench fuzz clean
+.PHONY: help deps build test lint format docs demo bench fuzz soak coverage clean
 
 # One build serves the binary and the tests: the flags are the same everywhere.
 SWIFT_FLAGS := -c release -Xswiftc -enable-testing
@@ -36,6 +36,13 @@ bench: build ## throughput and set-up rate beside strongSwan and a plain link; w
 
 fuzz: ## fuzz every parser, FUZZ_SECONDS (1800) each
 	@for target in Fuzz/Targets/*/; do Fuzz/run.sh $$(basename $$target) $${FUZZ_SECONDS:-1800} || exit 1; done
+	@.ci/build && Fuzz/mutations.sh $${FUZZ_MUTATIONS:-10000000}
+
+soak: build ## thousands of cycles in simulation, between our daemons and against strongSwan (.ci/soak --help)
+	@.ci/soak $(SOAK)
+
+coverage: ## lines of the parsers that tests and corpora run; writes docs/internals/testing.md
+	@.ci/coverage
 
 clean: ## remove what building left
 	@rm -rf .build Fuzz/.build Benchmarks/.build

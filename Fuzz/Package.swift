@@ -8,6 +8,11 @@ let instrumented: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"), .unsafeFlags(["-sanitize=fuzzer"]),
 ]
 
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
+let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+
 /// A room of the house, compiled again with instrumentation; Rooms/NAME is a symbolic link to its folder.
 func room(_ name: String, _ dependencies: [Target.Dependency] = [], testable: Bool = false) -> Target {
     .target(
@@ -35,6 +40,8 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-asn1", exact: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", exact: "1.21.1"),
     ],
     targets: [
         .target(name: "FuzzSupport", path: "Support", swiftSettings: [.swiftLanguageMode(.v6)]),
@@ -65,6 +72,12 @@ let package = Package(
         fuzzer("eap-mschapv2", ["IPsecTypes", "EAP", "EAPDoubles"]),
         fuzzer("eap-fragments", ["IPsecTypes", "EAP", "EAPDoubles"]),
         fuzzer("eap-attributes", ["IPsecTypes", "EAP", "EAPDoubles"]),
+        room("PKI", ["IPsecTypes", crypto, cryptoExtras, x509, asn1]),
+        room("CertificateAuthority", ["IPsecTypes", "PKI", crypto, x509, asn1]),
+        fuzzer("certificate", ["IPsecTypes", "PKI", "CertificateAuthority"]),
+        room("IKECrypto", ["IPsecTypes", "CLibcrypto", crypto, cryptoExtras, asn1], testable: true),
+        fuzzer("public-key", ["IPsecTypes", "IKECrypto"]),
+        fuzzer("cleanup-step", ["IPsecTypes", "Netlink"]),
         fuzzer("ike-message", ["IPsecTypes", "IKEMessage"]),
         fuzzer("ike-decrypted", ["IPsecTypes", "IKEMessage"]),
         fuzzer("config-file", ["IPsecTypes", "ConfigFile"]),

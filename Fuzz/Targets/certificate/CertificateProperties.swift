@@ -1,0 +1,1 @@
+../../../Tests/CertificateAuthorityTests/CertificateProperties.swift

@@ -1,0 +1,1 @@
+../../../Tests/NetlinkTests/CleanupStepProperties.swift

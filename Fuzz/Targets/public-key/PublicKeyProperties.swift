@@ -1,0 +1,1 @@
+../../../Tests/IKECryptoTests/PublicKeyProperties.swift
