@@ -23,7 +23,7 @@ struct SeedTests {
         #if DEBUG
         return 6
         #else
-        return 280
+        return 200
         #endif
     }
 
