@@ -102,6 +102,26 @@ import Testing
         try await agent.stop()
     }
 
+    /// Make before break: the interface keeps what both tunnels have, and the old one goes afterwards.
+    @Test func aTunnelThatIsAuthenticatedAnewNeverLeavesTheInterface() async throws {
+        let agent = try AgentFixture()
+        #expect(try await agent.up(agent.connection())?.state == .up)
+        let before = try #require(try await agent.controller { controller, _ in controller.ikeSA("branch")?.1 } ?? nil)
+        let addresses = agent.interface.addresses
+        _ = try await agent.controller { controller, core in controller.reauthenticate(before, core) }
+        let after = try await blocking {
+            agent.shard.wait(seconds: 5) { _, delegate -> IKESAID? in
+                guard let id = (delegate as? AgentController)?.ikeSA("branch")?.1, id != before else { return nil }
+                return id
+            }
+        }
+        #expect(after != nil)
+        #expect(agent.interface.addresses == addresses && !agent.interface.routes.isEmpty)
+        #expect(try await eventually { agent.dataplane.installed.count == 1 }, "the old one goes")
+        #expect(try await eventually { agent.gateway.established.count == 1 })
+        try await agent.stop()
+    }
+
     @Test func aLeaseEndsATunnelAndAskingAgainRenewsIt() async throws {
         let agent = try AgentFixture()
         #expect(try await agent.up(agent.connection(), UpArguments(leaseSeconds: 1))?.state == .up)
