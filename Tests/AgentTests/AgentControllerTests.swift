@@ -33,6 +33,25 @@ import Testing
         try await agent.stop()
     }
 
+    @Test func aTunnelFollowsTheHostToAnotherAddress() async throws {
+        let agent = try AgentFixture()
+        let status = try #require(try await agent.up(agent.connection()))
+        #expect(status.tunnel?.mobility?.supported == true)
+        let moved = IPAddress.v4(0xc633_6402)
+        agent.network.attach(agent.dataplane, at: moved)
+        agent.interface.state.withLock { $0.address = moved }
+        _ = try await agent.controller { controller, core in controller.networkChanged(core) }
+        #expect(agent.dataplane.installed.values.map(\.parameters.path.local.address) == [moved])
+        #expect(
+            try await eventually {
+                agent.gateway.dataplane.installed.values.map(\.parameters.path.remote.address) == [moved]
+            }
+        )
+        #expect(try await agent.state()?.state == .up)
+        #expect(agent.interface.addresses.count == 1, "the inner address stays")
+        try await agent.stop()
+    }
+
     @Test func aGrantThatLiesInALocalNetworkIsRefusedAndNothingStays() async throws {
         let agent = try AgentFixture(grants: ["10.20.0.0/16", "192.168.7.0/25"])
         agent.interface.state.withLock { $0.local = [prefix("192.168.7.0/24")] }
@@ -221,9 +240,9 @@ import Testing
     }
 
     @Test func routesLeaveTheGatewayOutAndNeverReplaceADefaultRoute() throws {
-        let all = PushedSettings.routes(to: .all(.v6), gateway: gatewayAddress)
+        let all = PushedSettings.routes(to: .all(.v6), gateways: [gatewayAddress])
         #expect(all.map(\.description) == ["::/1", "8000::/1"])
-        let some = PushedSettings.routes(to: prefix("192.0.2.0/24").range, gateway: gatewayAddress)
+        let some = PushedSettings.routes(to: prefix("192.0.2.0/24").range, gateways: [gatewayAddress])
         #expect(!some.contains { $0.contains(gatewayAddress) })
         #expect(some.contains { $0.contains(.v4(0xc000_0202)) } && some.contains { $0.contains(.v4(0xc000_02ff)) })
     }

@@ -31,10 +31,12 @@ final class MemoryInterface: AgentInterface, Sendable {
         var routes: [IPPrefix] = []
         var local: [IPPrefix] = []
         var hasRoute = true
+        var address = agentAddress
     }
     let state = Mutex(State())
 
-    func source(towards remote: IPAddress) -> IPAddress? { state.withLock { $0.hasRoute ? agentAddress : nil } }
+    func source(towards remote: IPAddress) -> IPAddress? { state.withLock { $0.hasRoute ? $0.address : nil } }
+    func localAddresses() -> [IPAddress] { state.withLock { $0.hasRoute ? [$0.address] : [] } }
     func conflict(_ prefix: IPPrefix) -> LocalNetworks.Overlap? {
         state.withLock { $0.local }.first { $0.length <= prefix.length && $0.contains(prefix.address) }
             .map { LocalNetworks.Overlap(prefix: prefix, network: $0, interface: "eth9", isAddress: true) }

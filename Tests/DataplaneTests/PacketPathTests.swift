@@ -194,6 +194,23 @@ private let request6 = ipPacket("fd00:99::7", "2001:db8:20::3")
     #expect(tunnel.gateway.events.isEmpty)
 }
 
+/// N02: authentic packets from a forged source are told to the control plane, and that is all: nothing is sent there, and
+/// they are no sign of life of whoever is at the address that we send to.
+@Test func authenticPacketsFromAForgedSourceMoveNothing() throws {
+    let child = ChildPair()
+    var agent = try Bench()
+    var gateway = try Bench()
+    try agent.install(child.agent)
+    let handle = try gateway.install(child.gateway)
+    var wire = agent.fromTUN([request4, request4, request4])
+    let victim = PacketAddress(address("198.51.100.99"), port: 53)
+    for index in wire.indices { wire[index].frame.local = victim }
+    #expect(gateway.fromNetwork(wire).count == 3)
+    #expect(handle.snapshot.inboundPackets == 3 && handle.snapshot.lastInbound == nil)
+    let answers = gateway.fromTUN([reply4])
+    #expect(answers.map(\.frame.remote) == [PacketAddress(child.agentEnd)])
+}
+
 @Test func movedSASendsToItsNewAddress() throws {
     let child = ChildPair()
     var gateway = try Bench()

@@ -28,6 +28,7 @@ final class MemorySiteNetwork: SiteNetwork, Sendable {
     func conflict(_ prefix: IPPrefix) -> LocalNetworks.Overlap? { nil }
     func addRoute(_ prefix: IPPrefix) throws(IOFailure) { routes.withLock { $0.append(prefix) } }
     func removeRoute(_ prefix: IPPrefix) { routes.withLock { $0.removeAll { $0 == prefix } } }
+    func localAddresses() -> [IPAddress] { [] }
     func tearDown() {}
 }
 

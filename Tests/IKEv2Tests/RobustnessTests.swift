@@ -164,7 +164,7 @@ import Testing
         #expect(pair.wire.count == 1)
         #expect(pair.wire.removeFirst().bytes == pair.trace[sent - 1].bytes)
         // Its number with another body, and other numbers.
-        for change in [(51, UInt8(1)), (22, 1), (23, 9)] {
+        for change in [(pair.trace[sent - 2].bytes.count - 6, UInt8(1)), (22, 1), (23, 9)] {
             var packet = pair.trace[sent - 2]
             packet.bytes[change.0] ^= change.1
             pair.inject(packet)
@@ -260,23 +260,27 @@ import Testing
         #expect(pair.childA?.udpEncapsulation == true && pair.childB?.udpEncapsulation == true)
         pair.run(.seconds(61))
         #expect(pair.a.keepalives.count == 3 && pair.b.keepalives.isEmpty)
-        // The NAT forgets its mapping: the next authentic message shows the new one.
+        // The NAT forgets its mapping: the next liveness check shows the new one (RFC 4555 §3.8).
         pair.translate = { Endpoint(.v4(0xCB00_7101), port: $0.port == 500 ? 1024 : 41_000) }
         if let id = pair.statusA?.id { pair.command(pair.a, .probe(id)) }
         pair.settle()
         #expect(pair.statusB?.path.remote.port == 41_000)
         #expect(pair.b.installed.values.allSatisfy { $0.parameters.path.remote.port == 41_000 })
         // So does an authentic ESP packet.
+        pair.translate = { Endpoint(.v4(0xCB00_7101), port: $0.port == 500 ? 1024 : 42_000) }
         if let spi = pair.childB?.inboundSPI {
             let remote = Endpoint(.v4(0xCB00_7101), port: 42_000)
             pair.event(pair.b, .backend(.mappingChanged(inboundSPI: spi, remote: remote)))
         }
+        #expect(pair.statusB?.path.remote.port == 41_000, "not before the peer has answered from there")
+        pair.settle()
         #expect(pair.statusB?.path.remote.port == 42_000)
     }
 
     @Test func withoutANATThePathStays() {
         let pair = establishedPair()
-        #expect(pair.statusA?.path.transport == .udp500)
+        // RFC 4555 §3.3: port 4500 all the same, for a NAT on a later path; ESP without UDP.
+        #expect(pair.statusA?.path.transport == .udp4500)
         #expect(pair.childA?.udpEncapsulation == false)
         pair.run(.seconds(60))
         #expect(pair.a.keepalives.isEmpty)

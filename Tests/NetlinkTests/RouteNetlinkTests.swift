@@ -201,3 +201,27 @@ func packetsOfAnInterfaceAreCounted() throws {
 private func openDescriptors() -> Int {
     (0..<4096).count { fcntl(CInt($0), F_GETFD) >= 0 }
 }
+
+@Test(.enabled(if: Privilege.canMakeNamespaces, Privilege.reason))
+func changesOfAddressesAndRoutesAreHeard() throws {
+    try TestNamespace().inside {
+        let netlink = try RouteNetlink()
+        try netlink.createLink(name: "cvt0", kind: "bridge")
+        let link = try #require(try netlink.link(named: "cvt0"))
+        let monitor = try NetworkMonitor()
+        #expect(!monitor.drain(), "nothing has changed")
+        try netlink.setLink(link.index, isUp: true)
+        #expect(monitor.drain())
+        for text in ["10.99.0.1", "fd00:99::1"] {
+            let address = try address(text)
+            let length = address.family.bits
+            try netlink.addAddress(address, prefixLength: length, interfaceIndex: link.index)
+            #expect(monitor.drain(), "\(text) came")
+            try netlink.removeAddress(address, prefixLength: length, interfaceIndex: link.index)
+            #expect(monitor.drain(), "\(text) went")
+        }
+        try netlink.addRoute(Route(to: prefix("192.0.2.0/24"), interfaceIndex: link.index))
+        #expect(monitor.drain())
+        #expect(!monitor.drain())
+    }
+}

@@ -48,6 +48,8 @@ public struct TunnelStatus: Codable, Sendable, Hashable {
     public var peer: [String: String]
     /// Its Child SAs.
     public var children: [ChildStatus]
+    /// Whether and where it can move; nil where nobody said.
+    public var mobility: MobilityStatus?
 
     /// Makes a status of all its parts.
     public init(

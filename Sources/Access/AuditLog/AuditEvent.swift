@@ -18,6 +18,8 @@ public enum AuditEvent: String, Hashable, Sendable, Codable, CaseIterable {
     case drainEnd = "drain.end"
     /// A session started.
     case sessionStart = "session.start"
+    /// A session goes another way: its peer or we have another address.
+    case sessionMoved = "session.moved"
     /// A session ended.
     case sessionEnd = "session.end"
     /// An authenticated identity was refused by policy or limits.

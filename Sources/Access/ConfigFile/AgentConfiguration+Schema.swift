@@ -25,7 +25,7 @@ extension AgentConfiguration {
                 result.connections.append(connection)
             }
             map.finish()
-            result.ike.check(map.map("ike", subject: "ike"))
+            result.ike.check(map.map("ike", subject: "ike"), rawESP: result.network.rawESP)
             result.esp.check(map.map("esp", subject: "esp"))
         }
         try diagnostics.throwProblems()

@@ -97,7 +97,7 @@ extension GatewayConfiguration {
     }
 
     private func check(_ map: ConfigMap) {
-        ike.check(map.map("ike", subject: "ike"))
+        ike.check(map.map("ike", subject: "ike"), rawESP: listen.rawESP)
         esp.check(map.map("esp", subject: "esp"))
         if listen.ikePort == listen.natPort, let inner = map.map("listen", subject: "listen") {
             map.diagnostics.report(

@@ -75,12 +75,19 @@ public struct GatewayConfiguration: Hashable, Sendable {
 public struct ListenSettings: Hashable, Sendable {
     /// The addresses; unspecified ones stand for all of their family.
     public var addresses: [IPAddress] = [.unspecified(.v4), .unspecified(.v6)]
+    /// Addresses that peers are told of besides the one they use; empty for the listed ones of `addresses`.
+    public var announce: [IPAddress] = []
     /// The port of IKE.
     public var ikePort = 500
     /// The port of IKE and ESP in UDP.
     public var natPort = 4500
     /// Whether ESP is also sent and received as IP protocol 50, where no NAT is in the way.
     public var rawESP = true
+
+    /// What MOBIKE peers are told (RFC 4555 section 3.4): `announce`, else each address that is listened on by name.
+    public var announced: [IPAddress] {
+        announce.isEmpty ? addresses.filter { $0 != .unspecified($0.family) } : announce
+    }
 
     static var fields: [ConfigField<ListenSettings>] {
         [
@@ -89,6 +96,12 @@ public struct ListenSettings: Hashable, Sendable {
                 \.addresses,
                 .list(of: .address, count: 1...32),
                 "Where to listen; 0.0.0.0 and :: stand for every address."
+            ),
+            .setting(
+                "announce",
+                \.announce,
+                .list(of: .address, count: 0...8),
+                "Addresses that MOBIKE peers may use besides the one they called; by default those listed in addresses."
             ),
             .setting("ike_port", \.ikePort, .integer(1...65_535, "a port"), "The UDP port of IKE."),
             .setting(

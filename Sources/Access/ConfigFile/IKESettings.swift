@@ -40,6 +40,10 @@ public struct IKESettings: Hashable, Sendable {
     public var cookiesFrom = 64
     /// From this many half-open IKE SAs on initiators must solve a puzzle.
     public var puzzlesFrom = 1024
+    /// Whether addresses may change while an IKE SA stands (RFC 4555).
+    public var mobike = true
+    /// Whether a NAT between the peers counts as an attack (RFC 4555 section 3.9).
+    public var forbidsNAT = false
     /// Largest IKE datagram before it is fragmented, IP header included.
     public var fragmentSize = 1280
 
@@ -140,6 +144,18 @@ public struct IKESettings: Hashable, Sendable {
                 .choice(Childless.allCases.map { ($0.rawValue, $0) }),
                 "Whether an IKE SA may begin without a Child SA (RFC 6023): never, allow as responder, or prefer as initiator."
             ),
+            .setting(
+                "mobike",
+                \.mobike,
+                .boolean,
+                "Whether tunnels outlive a change of address (RFC 4555)."
+            ),
+            .setting(
+                "forbid_nat",
+                \.forbidsNAT,
+                .boolean,
+                "Whether a NAT between the peers is taken for an attack (RFC 4555 section 3.9); needs raw_esp."
+            ),
         ]
     }
 
@@ -191,15 +207,23 @@ public struct IKESettings: Hashable, Sendable {
         ]
     }
 
-    func check(_ map: ConfigMap?) {
-        if let map, requirePQ, !proposals.contains(where: \.guaranteesPostQuantum) {
+    func check(_ map: ConfigMap?, rawESP: Bool) {
+        guard let map else { return }
+        if requirePQ, !proposals.contains(where: \.guaranteesPostQuantum) {
             map.diagnostics.report(
                 .invalidValue,
                 at: map.place(of: "require_pq"),
                 "no proposal guarantees a post-quantum key exchange, such as aes256gcm-x25519+mlkem768"
             )
         }
-        guard let map, rekeyFrom > rekeyTo else { return }
+        if forbidsNAT, !rawESP {
+            map.diagnostics.report(
+                .outOfRange,
+                at: map.place(of: "forbid_nat"),
+                "forbid_nat turns NAT traversal off, and with it ESP in UDP: it needs raw_esp: true"
+            )
+        }
+        guard rekeyFrom > rekeyTo else { return }
         map.diagnostics.report(
             .outOfRange,
             at: map.place(of: "rekey_from"),

@@ -19,7 +19,7 @@ extension AgentController {
             throw error.culvertError(.kernelRefused)
         }
         guard parts.addsRoutes else { return }
-        let gateway = status.path.remote.address
+        let gateways = gatewayAddresses(tunnel, status)
         let ranges = status.children.flatMap(\.remoteSelectors).map(\.addresses)
         guard tunnel.connection.wantsEverything || !PushedSettings.isEverything(Set(ranges.flatMap(\.prefixes))) else {
             throw CulvertError(
@@ -28,7 +28,7 @@ extension AgentController {
                 next: "if that is wanted, write remote: [0.0.0.0/0, \"::/0\"] to the connection"
             )
         }
-        let prefixes = Set(ranges.flatMap { PushedSettings.routes(to: $0, gateway: gateway) })
+        let prefixes = Set(ranges.flatMap { PushedSettings.routes(to: $0, gateways: gateways) })
         for prefix in prefixes.sorted(by: { $0.description < $1.description }) where !tunnel.routes.contains(prefix) {
             let source = tunnel.addresses.first { $0.family == prefix.address.family }
             // Without an address of that family nothing could be sent there.
@@ -52,9 +52,9 @@ extension AgentController {
     /// The same for a tunnel that has addresses and routes already: what both have stays untouched, so that nothing that
     /// uses it notices.
     func moveInterface(_ tunnel: inout AgentTunnel, _ status: IKESAStatus) throws(CulvertError) {
-        let gateway = status.path.remote.address
+        let gateways = gatewayAddresses(tunnel, status)
         let ranges = status.children.flatMap(\.remoteSelectors).map(\.addresses)
-        let wanted = Set(ranges.flatMap { PushedSettings.routes(to: $0, gateway: gateway) })
+        let wanted = Set(ranges.flatMap { PushedSettings.routes(to: $0, gateways: gateways) })
         let isMoved = tunnel.addresses.contains { !status.addresses.contains($0) }
         // A route names its source address.
         for prefix in tunnel.routes where isMoved || !wanted.contains(prefix) { interface.removeRoute(prefix) }

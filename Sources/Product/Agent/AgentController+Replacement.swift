@@ -55,7 +55,7 @@ extension AgentController {
         else { return }
         parts.logger.info("the tunnel is made anew", metadata: ["tunnel": "\(name)", "reason": "\(reason)"])
         let initiation = Initiation(
-            tunnel.connection.configuration,
+            withAddresses(tunnel.connection.configuration),
             path: Path(transport: .udp500, local: Endpoint(source, port: parts.localPort), remote: target),
             ticket: ticket,
             redirectedFrom: gateway
@@ -176,7 +176,8 @@ extension AgentController {
             local: Endpoint(source, port: parts.localPort),
             remote: endpoint
         )
-        let initiation = Initiation(tunnel.connection.configuration, path: path, redirectedFrom: from)
+        let configuration = withAddresses(tunnel.connection.configuration)
+        let initiation = Initiation(configuration, path: path, redirectedFrom: from)
         guard let id = shard.perform(.begin(initiation)), tunnels[name] != nil else { return }
         tunnels[name]?.phase = .connecting(id, since: since, remote: remote)
         tunnels[name]?.usesTicket = false

@@ -27,7 +27,8 @@ extension AgentController {
             remote: remotes[remote]
         )
         let started = shard.now
-        guard let id = shard.perform(.begin(Initiation(tunnel.connection.configuration, path: path, ticket: ticket)))
+        let configuration = withAddresses(tunnel.connection.configuration)
+        guard let id = shard.perform(.begin(Initiation(configuration, path: path, ticket: ticket)))
         else {
             return fails(name, CulvertError(.limitReached, "the engine takes no more tunnels"), remote: remote, shard)
         }

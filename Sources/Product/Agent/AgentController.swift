@@ -149,7 +149,9 @@ final class AgentController: ShardDelegate {
         case .suspected(let id): replace(id, because: "the gateway seems to have lost the tunnel", shard)
         case .reauthenticationDue(let id): reauthenticate(id, shard)
         case .redirected(let id, let target, let stage): redirected(id, to: target, stage, shard)
-        case .established, .childRekeyed, .ikeRekeyed, .pathChanged, .collision, .dropped, .cookies: break
+        case .pathChanged(let id, let old, let new, let cause): moves(id, old, new, cause)
+        case .mobility(let id, let report): report.log(to: parts.logger, ["tunnel": "\(name(of: id) ?? "")"])
+        case .established, .childRekeyed, .ikeRekeyed, .collision, .dropped, .cookies: break
         }
     }
 

@@ -146,6 +146,8 @@ public final class AgentDaemon: Sendable {
                 : error.culvertError(.controlRefused)
         }
         defer { server.stop() }
+        let watcher = watchNetwork()
+        defer { watcher?.stop() }
         let starter = Thread { [self] in startConnections() }
         starter.name = "culvert-start"
         starter.start()
@@ -164,6 +166,18 @@ public final class AgentDaemon: Sendable {
             if SystemClock.now - idleSince > Self.idleGrace { break }
         }
         try? notify.stopping()
+    }
+
+    /// Tunnels follow the host when its addresses or routes change.
+    private func watchNetwork() -> NetworkWatcher? {
+        do throws(IOFailure) {
+            return try NetworkWatcher { [shard] in
+                shard.post { core, delegate in (delegate as? AgentController)?.networkChanged(core) }
+            }
+        } catch {
+            logger.warning("changes of addresses go unnoticed", metadata: ["error": "\(error)"])
+            return nil
+        }
     }
 
     private func shutDown() {

@@ -6,6 +6,8 @@ import Runtime
 protocol AgentInterface: AnyObject {
     /// The address this host would send from to reach `remote`, and nil when there is no route.
     func source(towards remote: IPAddress) -> IPAddress?
+    /// Addresses that packets to a gateway may leave from, best first; those of our own interface are not among them.
+    func localAddresses() -> [IPAddress]
     /// A network of this host that a route to `prefix` would take packets from.
     func conflict(_ prefix: IPPrefix) -> LocalNetworks.Overlap?
     /// Adds an address as a host prefix.
@@ -50,14 +52,15 @@ enum PushedSettings {
         return share.values.contains { $0 >= 0.5 }
     }
 
-    /// The prefixes that lead to a granted range, packets to the gateway itself left out. Never a default route: the
+    /// The prefixes that lead to a granted range, packets to any address of the gateway itself left out. Never a default route: the
     /// host's own would be replaced and gone with the tunnel, so everything is led here by its two halves.
-    static func routes(to range: IPRange, gateway: IPAddress) -> [IPPrefix] {
-        range.excluding(gateway).flatMap(\.prefixes).flatMap { prefix -> [IPPrefix] in
-            guard prefix.length == 0, let low = IPPrefix(prefix.range.first, length: 1),
-                let high = IPPrefix(prefix.range.last, length: 1)
-            else { return [prefix] }
-            return [low, high]
-        }
+    static func routes(to range: IPRange, gateways: [IPAddress]) -> [IPPrefix] {
+        gateways.reduce([range]) { ranges, gateway in ranges.flatMap { $0.excluding(gateway) } }.flatMap(\.prefixes)
+            .flatMap { prefix -> [IPPrefix] in
+                guard prefix.length == 0, let low = IPPrefix(prefix.range.first, length: 1),
+                    let high = IPPrefix(prefix.range.last, length: 1)
+                else { return [prefix] }
+                return [low, high]
+            }
     }
 }

@@ -205,6 +205,8 @@ struct ConnectionLoader {
         }
         let ppk = try ppk(connection)
         configuration.ppk = connection.ppk.map { PPKSettings($0, key: KeyID(connection.name)) }
+        configuration.mobility = settings.ike.mobility
+        configuration.mobility.peerAddresses = remotes.map(\.address)
         return LoadedConnection(
             name: connection.name,
             gateway: gateway,

@@ -188,6 +188,8 @@ struct ConnectionBuilder {
             returning: configuration.ike.returning
         )
         connection.requiresPostQuantum = configuration.ike.requirePQ
+        connection.mobility = configuration.ike.mobility
+        connection.mobility.localAddresses = configuration.listen.announced
         return connection
     }
 

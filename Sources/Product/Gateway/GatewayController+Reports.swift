@@ -27,7 +27,9 @@ extension GatewayController {
             )
         // A gateway begins no IKE SAs.
         case .suspected, .redirected, .reauthenticationDue: break
-        case .retransmitting, .pathChanged, .collision, .dropped: break
+        case .pathChanged(let id, let old, let new, let cause): sessionMoves(id, old, new, cause)
+        case .mobility(let id, let report): report.log(to: parts.logger, ["session": "\(sessionOf[id] ?? "")"])
+        case .retransmitting, .collision, .dropped: break
         }
     }
 
@@ -50,6 +52,20 @@ extension GatewayController {
             "session started",
             metadata: [
                 "session": "\(record.session ?? "")", "peer": "\(record.peerID ?? "")", "rule": "\(record.rule ?? "")",
+            ]
+        )
+    }
+
+    private func sessionMoves(_ id: IKESAID, _ old: Path, _ new: Path, _ cause: PathChange) {
+        var record = record(.sessionMoved)
+        record.path = new
+        record.reason = cause.rawValue
+        if let session = session(of: id) { describe(session, in: &record) }
+        parts.audit.write(record)
+        parts.logger.info(
+            "session moved",
+            metadata: [
+                "session": "\(record.session ?? "")", "from": "\(old)", "to": "\(new)", "cause": "\(cause.rawValue)",
             ]
         )
     }

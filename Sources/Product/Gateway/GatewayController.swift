@@ -27,6 +27,9 @@ final class GatewayController: ShardDelegate {
 
     let parts: Parts
     let network: any SiteNetwork
+    /// This host's addresses as they are, and all that were since the start.
+    var presentAddresses: Set<IPAddress> = []
+    var knownAddresses: Set<IPAddress> = []
     var loaded: LoadedGateway
     var sessions: SessionTable
     /// The IKE SA of each session, and the other way round.
@@ -59,6 +62,8 @@ final class GatewayController: ShardDelegate {
     init(_ parts: Parts, network: any SiteNetwork) {
         self.parts = parts
         self.network = network
+        presentAddresses = Set(network.localAddresses())
+        knownAddresses = presentAddresses
         loaded = parts.loaded
         policyLoadedAt = SystemClock.wall
         let configuration = parts.loaded.configuration

@@ -206,6 +206,8 @@ public final class GatewayDaemon: Sendable {
                 : error.culvertError(.controlRefused)
         }
         defer { server.stop() }
+        let watcher = watchNetwork()
+        defer { watcher?.stop() }
         audit.write(AuditRecord(.daemonStart, at: SystemClock.wall, gateway: configuration.name))
         let notify = SystemdNotify.fromEnvironment()
         try? notify.ready(status: "gateway \(configuration.name)")
@@ -228,6 +230,18 @@ public final class GatewayDaemon: Sendable {
                 renewSecrets()
                 nextRenewal = SystemClock.now + .seconds(ReturnSecretsFile.rotation)
             }
+        }
+    }
+
+    /// Peers with MOBIKE are told when an address of this host comes or goes.
+    private func watchNetwork() -> NetworkWatcher? {
+        do throws(IOFailure) {
+            return try NetworkWatcher { [shard] in
+                shard.post { core, delegate in (delegate as? GatewayController)?.networkChanged(core) }
+            }
+        } catch {
+            logger.warning("changes of addresses go unnoticed", metadata: ["error": "\(error)"])
+            return nil
         }
     }
 

@@ -10,12 +10,15 @@ protocol SiteNetwork: AnyObject {
     func addRoute(_ prefix: IPPrefix) throws(IOFailure)
     /// Takes a route back.
     func removeRoute(_ prefix: IPPrefix)
+    /// The host's addresses, those of the tunnel interface not among them.
+    func localAddresses() -> [IPAddress]
     /// Takes everything back, at the end.
     func tearDown()
 }
 
 extension HostNetwork: SiteNetwork {
     func conflict(_ prefix: IPPrefix) -> LocalNetworks.Overlap? { interface.conflict(prefix) }
+    func localAddresses() -> [IPAddress] { interface.localAddresses() }
     func addRoute(_ prefix: IPPrefix) throws(IOFailure) { try interface.addRoute(prefix, from: nil) }
     func removeRoute(_ prefix: IPPrefix) { interface.removeRoute(prefix) }
 }

@@ -138,6 +138,7 @@ extension CloseReason {
         case .authenticationFailed: "authentication_failed"
         case .peerRestarted: "peer_restarted"
         case .redirected: "redirected"
+        case .addressLost: "address_lost"
         }
     }
 }

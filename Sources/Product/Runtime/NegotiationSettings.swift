@@ -64,6 +64,14 @@ extension IKESettings {
         return settings
     }
 
+    /// Whether and how addresses may change.
+    public var mobility: MobilitySettings {
+        var settings = MobilitySettings()
+        settings.isEnabled = mobike
+        settings.forbidsNAT = forbidsNAT
+        return settings
+    }
+
     /// What is offered.
     public var offeredProposals: [IKEv2.IKEProposal] { proposals.map { IKEv2.IKEProposal($0) } }
 

@@ -25,7 +25,7 @@ public struct StatusBuilder {
 
     /// One IKE SA.
     public func tunnel(_ status: IKESAStatus) -> TunnelStatus {
-        TunnelStatus(
+        var result = TunnelStatus(
             id: "\(status.id)",
             connection: status.connection ?? "",
             phase: status.phase.rawValue,
@@ -50,6 +50,12 @@ public struct StatusBuilder {
             peer: status.peer?.attributes ?? [:],
             children: status.children.map(child)
         )
+        result.mobility = MobilityStatus(
+            supported: status.hasMOBIKE,
+            peerAddresses: status.additionalAddresses.map { "\($0)" },
+            provenRemote: status.trafficPath == status.path ? nil : "\(status.trafficPath.remote)"
+        )
+        return result
     }
 
     private func child(_ status: ChildSAStatus) -> ChildStatus {

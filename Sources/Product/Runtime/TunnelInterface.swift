@@ -27,6 +27,16 @@ public final class TunnelInterface {
         (try? netlink.route(to: remote))?.flatMap(\.preferredSource)
     }
 
+    /// Addresses that packets to others may leave from: global ones of interfaces that are up, ours not among them, IPv4
+    /// before IPv6. Empty when the system does not say.
+    public func localAddresses() -> [IPAddress] {
+        guard let links = try? netlink.links(), let addresses = try? netlink.addresses() else { return [] }
+        let usable = Set(links.filter { $0.isUp && !$0.isLoopback && $0.index != index }.map(\.index))
+        return addresses.filter { usable.contains($0.interfaceIndex) && $0.scope == .global && !$0.isTentative }
+            .map(\.address)
+            .sorted { $0.family.rawValue < $1.family.rawValue }
+    }
+
     /// A network of this host that a route to `prefix` would take packets from. A wider grant leaves local networks alone,
     /// because the more specific route wins.
     public func conflict(_ prefix: IPPrefix) -> LocalNetworks.Overlap? {

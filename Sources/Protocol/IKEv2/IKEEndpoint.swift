@@ -127,6 +127,9 @@ public enum IKECommand: Sendable {
     case reload(IKEConfiguration)
     /// Take over an IKE SA that another owner let go of. `ivEpoch` must never have been used with its keys (law 5).
     case thaw(IKESASnapshot, ivEpoch: UInt16)
+    /// The addresses of this host have changed, or its routes: for one IKE SA, or for all. What follows is the initiator's
+    /// decision (RFC 4555 §3.5); a responder tells its peers.
+    case localAddressesChanged(IKESAID?, LocalAddresses)
     /// Drop an IKE SA without telling anyone, data plane included: another owner has it.
     case forget(IKESAID)
     /// Make an IKE SA, by a ticket or after a redirect.

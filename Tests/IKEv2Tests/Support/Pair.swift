@@ -17,6 +17,10 @@ final class Pair {
     var delivers: (Packet) -> Bool = { _ in true }
     /// What a NAT in front of A makes of A's endpoint.
     var translate: ((Endpoint) -> Endpoint)?
+    /// What a NAT in front of B makes of the path of a packet that comes in.
+    var rewriteAtB: ((inout Path) -> Void)?
+    /// Actions that a test has B make.
+    var bActions: [IKEAction] = []
     /// Moments at which a node sent on a Child SA that the other one had not installed.
     var losses: [String] = []
     var watchesTraffic = false
@@ -100,8 +104,10 @@ final class Pair {
         var path = packet.path.reversed
         if packet.sender == "A" {
             if let translate { path.remote = translate(path.remote) }
+            rewriteAtB?(&path)
             b.receive(packet.bytes, path, now, wall)
         } else {
+            if rewriteAtB != nil { path.remote.address = Self.addressB }
             if let translate {
                 path.local = Endpoint(
                     Self.addressA,

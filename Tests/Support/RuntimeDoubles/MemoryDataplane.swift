@@ -124,7 +124,12 @@ public final class MemoryDataplane: ShardDataplane, Sendable {
     }
 
     /// Paths are not looked at.
-    public func updatePath(_ inboundSPI: SPI, path: Path, udpEncapsulation: Bool) throws(SABackendError) {}
+    public func updatePath(_ inboundSPI: SPI, path: Path, udpEncapsulation: Bool) throws(SABackendError) {
+        state.withLock { state in
+            state.installed[inboundSPI]?.parameters.path = path
+            state.installed[inboundSPI]?.parameters.udpEncapsulation = udpEncapsulation
+        }
+    }
 
     /// What ``set(_:of:)`` gave, else zeros; nil for an unknown one.
     public func counters(_ inboundSPI: SPI) -> SACounters? {

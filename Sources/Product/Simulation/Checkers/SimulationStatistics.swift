@@ -26,6 +26,8 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
     public var retransmissions = 0
     /// Moves of a path behind a NAT.
     public var pathChanges = 0
+    /// Return routability checks that were passed.
+    public var returnChecks = 0
     /// Hand-overs to another owner.
     public var handovers = 0
     /// Times that cookies began to be demanded.
@@ -67,8 +69,9 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
         case .retransmitting: retransmissions += 1
         case .pathChanged: pathChanges += 1
         case .cookies(let demanded, _): cookieDemands += demanded ? 1 : 0
+        case .mobility(_, .checkPassed): returnChecks += 1
         case .childEstablished, .childClosed, .closed, .childFailed, .dropped, .suspected, .redirected,
-            .reauthenticationDue:
+            .reauthenticationDue, .mobility:
             break
         }
     }
@@ -90,6 +93,7 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
         sum.resumed += right.resumed
         sum.retransmissions += right.retransmissions
         sum.pathChanges += right.pathChanges
+        sum.returnChecks += right.returnChecks
         sum.handovers += right.handovers
         sum.cookieDemands += right.cookieDemands
         sum.keepalives += right.keepalives
@@ -108,7 +112,7 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
         "\(runs) runs, \(virtualSeconds / 3600) virtual hours, \(messages) messages (\(fragments) fragments, "
             + "\(retransmissions) retransmitted), IKE SAs \(established) established \(failed) failed "
             + "\(ikeRekeyings) rekeyed \(deadPeers) dead \(crashesDetected) crashed \(resumed) resumed, \(children) Child SAs \(childRekeyings) rekeyed, "
-            + "\(collisions) collisions, \(handovers) hand-overs, \(pathChanges) path changes, "
+            + "\(collisions) collisions, \(handovers) hand-overs, \(pathChanges) path changes, \(returnChecks) return checks, "
             + "\(cookieDemands) cookie demands, \(keepalives) keepalives, ESP \(packetsDelivered) of \(packetsSent), "
             + "\(sealed) IVs, \(moves) moves, \(suspensions) suspensions, \(hostilePackets) hostile packets"
     }

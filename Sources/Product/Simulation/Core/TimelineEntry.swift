@@ -44,7 +44,7 @@ extension IKEReport {
         case .childFailed: .childFailed
         case .childClosed(_, _, let reason): .childClosed(reason)
         case .childEstablished, .retransmitting, .pathChanged, .collision, .dropped, .cookies, .suspected, .redirected,
-            .reauthenticationDue:
+            .reauthenticationDue, .mobility:
             nil
         }
     }

@@ -38,7 +38,7 @@ extension SimulatedHost {
         case .childRekeyed(_, let old, _):
             if description.sabotage == .oldSADropped { dataplane.remove(old) }
         case .childEstablished, .ikeRekeyed, .retransmitting, .pathChanged, .collision, .dropped,
-            .cookies, .suspected, .redirected, .reauthenticationDue:
+            .cookies, .suspected, .redirected, .reauthenticationDue, .mobility:
             break
         }
     }
@@ -181,13 +181,14 @@ extension IKEReport {
         case .failed(let id, let failure): "\(id?.description ?? "stranger") failed: \(failure)"
         case .childFailed(let id, let failure): "child of \(id) failed: \(failure)"
         case .retransmitting(let id, let attempt, _): "\(id) retransmits, attempt \(attempt)"
-        case .pathChanged(let id, _, let to): "\(id) moves to \(to)"
+        case .pathChanged(let id, _, let to, let cause): "\(id) moves to \(to): \(cause.rawValue)"
         case .collision(let id, let text): "collision of \(id): \(text)"
         case .dropped(let reason, let path): "dropped \(reason.rawValue) from \(path.remote)"
         case .suspected(let id): "suspected \(id)"
         case .redirected(let id, let target, let stage): "redirected \(id) to \(target) in \(stage.rawValue)"
         case .reauthenticationDue(let id): "reauthentication due \(id)"
         case .cookies(let demanded, let count): "cookies \(demanded ? "demanded" : "not demanded") at \(count)"
+        case .mobility(let id, let report): "\(id): \(report)"
         }
     }
 }

@@ -11,6 +11,15 @@ extension SimulatedHost {
         world.network.attach(index, address: address, nat: nat)
         description.address = address
         description.nat = nat
+        announceAddresses()
+    }
+
+    /// Tells the endpoint that the addresses of the host are others.
+    private func announceAddresses() {
+        guard isUp, !isSuspended, !isFrozen else { return }
+        let address = description.address
+        let routed = description.peer.map { [AddressPair(local: address, remote: $0)] } ?? []
+        perform(.localAddressesChanged(nil, LocalAddresses(usable: [address], routed: routed)))
     }
 
     /// Sets the civil clock; the monotonic one goes on.
@@ -41,6 +50,7 @@ extension SimulatedHost {
         lateAnswers = []
         for event in late { take(.event(event)) }
         take(.timeout)
+        announceAddresses()
         if wantsUp, current == nil { connect() }
     }
 }

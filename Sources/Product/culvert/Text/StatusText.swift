@@ -89,6 +89,7 @@ struct StatusText {
             field("peer", "\(tunnel.remote) \(tunnel.transport)\(tunnel.nat ? ", NAT on the way" : "")"),
             field("ike", age),
         ]
+        if let mobility = tunnel.mobility { lines += moves(mobility) }
         if !tunnel.suite.isEmpty { lines.append(field("suite", tunnel.suite)) }
         let peer = tunnel.remoteIdentity.isEmpty ? "" : " with \(tunnel.remoteIdentity)"
         lines.append(field("identity", tunnel.localIdentity + peer))
@@ -97,6 +98,14 @@ struct StatusText {
         if !tunnel.addresses.isEmpty { lines.append(field("address", tunnel.addresses.joined(separator: ", "))) }
         if !tunnel.dnsServers.isEmpty { lines.append(field("dns", tunnel.dnsServers.joined(separator: ", "))) }
         return lines + tunnel.children.flatMap(child)
+    }
+
+    private func moves(_ mobility: MobilityStatus) -> [String] {
+        var text = mobility.supported ? "MOBIKE" : "not by MOBIKE"
+        let others = mobility.peerAddresses.joined(separator: ", ")
+        if !others.isEmpty { text += ", peer also at \(others)" }
+        if let proven = mobility.provenRemote { text += ", new address not proved yet: ESP goes to \(proven)" }
+        return [field("moves", text)]
     }
 
     private func child(_ child: ChildStatus) -> [String] {

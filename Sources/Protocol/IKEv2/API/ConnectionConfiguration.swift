@@ -58,6 +58,8 @@ public struct ConnectionConfiguration: Hashable, Sendable {
     public var ppk: PPKSettings?
     /// How it comes back, is renewed and moves.
     public var returning: ReturnSettings
+    /// What happens when addresses change.
+    public var mobility = MobilitySettings()
 
     /// Makes a connection.
     public init(

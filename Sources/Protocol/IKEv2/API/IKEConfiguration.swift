@@ -76,6 +76,20 @@ public struct IKELimits: Hashable, Sendable {
     public var childRequestBurst = 128
     /// CREATE_CHILD_SA requests of one peer a second, afterwards; an honest one sends a few an hour.
     public var childRequestsPerSecond = 2
+    /// Additional addresses of one end (RFC 4555 §3.4): what is beyond is not told, and not believed.
+    public var additionalAddresses = 8
+    /// Ways that one retransmission goes along besides the one in use: four addresses here and four there.
+    public var probedPaths = 16
+    /// Retransmissions without an answer before other ways are tried too: 1.5 s with the usual pauses.
+    public var attemptsBeforeProbing = 2
+    /// Retransmissions of a return routability check before it has failed: 7.5 s with the usual pauses.
+    public var returnCheckAttempts = 4
+    /// Moves a second that one peer may make us check; each costs one message to wherever it says it is.
+    public var movesPerSecond = 2
+    /// Moves at once.
+    public var moveBurst = 10
+    /// Refusals for NATs on the way (UNEXPECTED_NAT_DETECTED) before the way counts as unusable (RFC 4555 §3.9).
+    public var natRefusals = 5
     /// Selectors in one payload.
     public var selectors = 64
     /// Datagrams held while an operation of their IKE SA is under way.

@@ -21,8 +21,8 @@ public enum IKEReport: Hashable, Sendable {
     case childFailed(IKESAID, FailureReport)
     /// No answer yet.
     case retransmitting(IKESAID, attempt: Int, Path)
-    /// The peer's address or port changed behind its NAT.
-    case pathChanged(IKESAID, from: Path, to: Path)
+    /// IKE SA and Child SAs go another way.
+    case pathChanged(IKESAID, from: Path, to: Path, PathChange)
     /// The peer asked for something we put off.
     case collision(IKESAID, String)
     /// Something arrived that does not belong; counted, and reported at most once a second.
@@ -36,6 +36,8 @@ public enum IKEReport: Hashable, Sendable {
     case redirected(IKESAID, RedirectTarget, FailureReport.Stage)
     /// The peer must be authenticated anew soon: make another IKE SA, then close this one.
     case reauthenticationDue(IKESAID)
+    /// Addresses change or are about to.
+    case mobility(IKESAID, MobilityReport)
 }
 
 /// Why an SA ended.
@@ -72,6 +74,8 @@ public enum CloseReason: Hashable, Sendable {
     case peerRestarted
     /// The peer sent us to another gateway (RFC 5685).
     case redirected
+    /// Our address is gone, and the peer has no MOBIKE to be told of another.
+    case addressLost
 }
 
 /// Why a message was dropped.

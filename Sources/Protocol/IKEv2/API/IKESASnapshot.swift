@@ -32,6 +32,7 @@ public struct IKESASnapshot: Sendable {
     let keys: IKEKeys
     let supportsFragments: Bool
     let nat: NATState
+    let mobility: Mobility
     let nextRequestID: UInt32
     let outstanding: Outstanding?
     let expectedRequestID: UInt32
@@ -58,11 +59,14 @@ public struct IKESASnapshot: Sendable {
         enum Kind: Sendable {
             case deleteChildren([SPI])
             case probe
+            case mobility(MobilityExchange)
         }
 
         var kind: Kind
         var messageID: UInt32
         var datagrams: [[UInt8]]
+        var detour: Path?
+        var ways: [Path]
     }
 
     /// A Child SA.

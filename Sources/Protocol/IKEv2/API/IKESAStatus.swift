@@ -69,6 +69,12 @@ public struct IKESAStatus: Hashable, Sendable {
     public var reauthenticateAt: Instant?
     /// Its Child SAs, oldest first.
     public var children: [ChildSAStatus]
+    /// Whether both ends can change addresses (RFC 4555).
+    public var hasMOBIKE: Bool
+    /// Where ESP goes: the path, or the one before while the peer has not proved to be at this one.
+    public var trafficPath: Path
+    /// The peer's addresses besides the one in use, as it told them.
+    public var additionalAddresses: [IPAddress]
 }
 
 /// A Child SA as status shows it.

@@ -40,6 +40,10 @@ extension Engine {
         case .drain(let target):
             drain(to: target)
             return nil
+        case .localAddressesChanged(let id?, let addresses): return with(id) { takeLocalAddresses($0, addresses) }
+        case .localAddressesChanged(nil, let addresses):
+            for id in current.keys.sorted() { _ = with(id) { takeLocalAddresses($0, addresses) } }
+            return nil
         }
     }
 
@@ -63,7 +67,13 @@ extension Engine {
             guard let sa = sas[spi], sa.phase != .finished, sa.phase != .halfOpen else { continue }
             touch(sa)
             if let connection = byName[sa.connection.name] {
+                let told = sa.connection.mobility.localAddresses
                 sa.connection = connection
+                if told != connection.mobility.localAddresses {
+                    sa.mobility.localAddresses = connection.mobility.localAddresses
+                    announceChanges(sa)
+                    if sa.pending == nil { runTasks(sa) }
+                }
             } else if current[sa.id] == spi {
                 close(sa, .configurationRemoved)
             }

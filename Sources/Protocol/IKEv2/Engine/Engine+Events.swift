@@ -166,11 +166,11 @@ extension Engine {
             }
             resume(sa)
         case .mappingChanged(let spi, let remote):
-            guard let sa = owner(of: spi), sa.isEstablished, followsPeer(sa), sa.path.remote != remote
-            else { return }
-            var path = sa.path
+            guard let sa = owner(of: spi), sa.isEstablished else { return }
+            var path = sa.trafficPath
             path.remote = remote
-            move(sa, to: path)
+            suspectMove(sa, to: path)
+            resume(sa)
         case .firstInbound(let spi):
             guard let sa = owner(of: spi), let child = sa.child(inbound: spi) else { return }
             peerUses(sa, child)

@@ -152,6 +152,7 @@ extension Engine {
         current[sa.id] = sa.localSPI
         replaceOlder(sa, initialContact: initialContact)
         if let identity = sa.remoteIdentity { byIdentity[identity, default: []].append(sa.id) }
+        if sa.mobility.proven != nil { enqueue(sa, .returnCheck, first: true) }
         report(.established(status(of: sa)))
     }
 
@@ -160,7 +161,7 @@ extension Engine {
         sa.timers[.rekey] = now + jittered(timing.ikeRekey)
         sa.timers[.hard] = now + timing.ikeHard
         sa.timers[.probe] = timing.deadPeerDetection.map { now + $0 }
-        if sa.nat.local, sa.path.transport == .udp4500 { sa.timers[.keepalive] = now + timing.keepalive }
+        startKeepalives(sa)
         sa.timers[.reauthenticate] = sa.returning.reauthenticateAt
         setLease(sa)
     }

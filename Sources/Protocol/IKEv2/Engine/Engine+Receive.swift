@@ -229,7 +229,8 @@ extension Engine {
                 discardSecrets(outstanding.context)
                 return destroy(sa, .protocolError("the peer could not read our request (INVALID_SYNTAX)"))
             }
-            handleResponse(sa, outstanding.context, payloads)
+            noteAnswer(sa, outstanding, path)
+            handleResponse(sa, outstanding, payloads, path)
         case .malformed(let error, _):
             drop(.malformedContent, path)
             concludeRequest(sa)
@@ -243,8 +244,8 @@ extension Engine {
         }
     }
 
-    private func handleResponse(_ sa: IKESA, _ context: ExchangeContext, _ payloads: [Payload]) {
-        switch context {
+    private func handleResponse(_ sa: IKESA, _ request: OutstandingRequest, _ payloads: [Payload], _ path: Path) {
+        switch request.context {
         // `deliverResponse` lets no IKE_SA_INIT through.
         case .initial: preconditionFailure("IKE_SA_INIT is not protected")
         case .authentication: receiveAuthResponse(sa, payloads)
@@ -252,11 +253,12 @@ extension Engine {
         case .rekeyIKE(let rekeying): receiveRekeyResponse(sa, rekeying, payloads)
         case .deleteChildren(let spis): finishDeleteChildren(sa, spis)
         case .deleteIKE: finishDeleteIKE(sa)
-        case .probe: break
+        case .probe: probeAnswered(sa, payloads)
         case .announcement: noteTicket(sa, payloads)
         case .authenticationFailed: remove(sa)
         case .intermediate: receiveIntermediateResponse(sa, payloads)
         case .followUp(let series): receiveFollowUpResponse(sa, series, payloads)
+        case .mobility(let exchange): mobilityAnswered(sa, exchange, request.ways, payloads, path)
         }
     }
 }

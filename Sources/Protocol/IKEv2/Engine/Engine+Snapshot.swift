@@ -16,6 +16,7 @@ extension Engine {
         case .initial, .authentication, .createChild, .rekeyIKE, .deleteIKE, .authenticationFailed,
             .intermediate, .followUp, .announcement:
             return nil
+        case .mobility(let exchange): outstanding = frozen(sa, .mobility(exchange))
         }
         return IKESASnapshot(
             version: IKESASnapshot.currentVersion,
@@ -30,6 +31,7 @@ extension Engine {
             keys: keys,
             supportsFragments: sa.supportsFragments,
             nat: sa.nat,
+            mobility: sa.mobility,
             nextRequestID: sa.requests.nextID,
             outstanding: outstanding,
             expectedRequestID: sa.responses.expected,
@@ -54,7 +56,15 @@ extension Engine {
     }
 
     private func frozen(_ sa: IKESA, _ kind: IKESASnapshot.Outstanding.Kind) -> IKESASnapshot.Outstanding? {
-        sa.requests.outstanding.map { .init(kind: kind, messageID: $0.messageID, datagrams: $0.datagrams) }
+        sa.requests.outstanding.map {
+            .init(
+                kind: kind,
+                messageID: $0.messageID,
+                datagrams: $0.datagrams,
+                detour: $0.detour,
+                ways: $0.ways
+            )
+        }
     }
 
     private func frozen(_ child: ChildSA, _ now: Instant) -> IKESASnapshot.Child {
@@ -117,6 +127,10 @@ extension Engine {
         sa.keys = snapshot.keys
         sa.supportsFragments = snapshot.supportsFragments
         sa.nat = snapshot.nat
+        sa.mobility = snapshot.mobility
+        // The other machine's clock.
+        sa.mobility.failed = nil
+        sa.mobility.budget = TokenBucket()
         sa.requests.nextID = snapshot.nextRequestID
         sa.responses.expected = snapshot.expectedRequestID
         sa.responses.lastTag = snapshot.lastTag
@@ -170,7 +184,12 @@ extension Engine {
             switch outstanding.kind {
             case .deleteChildren(let spis): .deleteChildren(spis)
             case .probe: .probe
+            case .mobility(let exchange): .mobility(exchange)
             }
-        open(sa, outstanding.messageID, .informational, outstanding.datagrams, context)
+        let (id, datagrams) = (outstanding.messageID, outstanding.datagrams)
+        open(sa, id, .informational, datagrams, context, along: outstanding.detour)
+        for way in outstanding.ways where way != outstanding.detour ?? sa.path {
+            sa.requests.outstanding?.ways.append(way)
+        }
     }
 }

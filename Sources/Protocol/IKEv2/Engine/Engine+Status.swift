@@ -54,7 +54,10 @@ extension Engine {
             followsRedirects: sa.returning.followsRedirects,
             isResumable: sa.returning.holdsTicket || sa.returning.issued != nil,
             reauthenticateAt: sa.returning.reauthenticateAt,
-            children: sa.children.filter { $0.phase != .lingering && !$0.isRemoved }.map(status(of:))
+            children: sa.children.filter { $0.phase != .lingering && !$0.isRemoved }.map(status(of:)),
+            hasMOBIKE: sa.mobility.isNegotiated,
+            trafficPath: sa.trafficPath,
+            additionalAddresses: sa.mobility.peerAddresses
         )
     }
 

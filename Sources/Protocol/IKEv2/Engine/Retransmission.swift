@@ -4,7 +4,15 @@ import IPsecTypes
 /// Requests of our own: sent, sent again with doubling pauses, given up (RFC 7296 §2.1, §2.4).
 extension Engine {
     /// Sends a protected request. The window must be free.
-    func sendRequest(_ sa: IKESA, _ exchange: ExchangeType, _ payloads: [Payload], _ context: ExchangeContext) {
+    ///
+    /// - Parameter detour: where it goes, when not along the IKE SA's path.
+    func sendRequest(
+        _ sa: IKESA,
+        _ exchange: ExchangeType,
+        _ payloads: [Payload],
+        _ context: ExchangeContext,
+        along detour: Path? = nil
+    ) {
         let id = sa.requests.nextID
         let datagrams = protect(sa, exchange, id, isResponse: false, payloads)
         guard !datagrams.isEmpty, id < .max else {
@@ -13,7 +21,7 @@ extension Engine {
             return destroy(sa, .protocolError("request too long, or IVs or Message IDs used up"))
         }
         sa.requests.nextID = id + 1
-        open(sa, id, exchange, datagrams, context)
+        open(sa, id, exchange, datagrams, context, along: detour)
     }
 
     /// Makes a request outstanding and sends it for the first time.
@@ -22,7 +30,8 @@ extension Engine {
         _ id: UInt32,
         _ exchange: ExchangeType,
         _ datagrams: [[UInt8]],
-        _ context: ExchangeContext
+        _ context: ExchangeContext,
+        along detour: Path? = nil
     ) {
         precondition(sa.requests.outstanding == nil, "the window holds one request")
         let timing = sa.connection.timing
@@ -31,11 +40,13 @@ extension Engine {
             exchange: exchange,
             context: context,
             datagrams: datagrams,
-            pause: timing.retransmitInitial
+            pause: timing.retransmitInitial,
+            detour: detour,
+            ways: [detour ?? sa.path]
         )
         sa.timers[.retransmit] = now + timing.retransmitInitial
         sa.timers[.giveUp] = now + timing.giveUp
-        send(datagrams, sa.path)
+        send(datagrams, detour ?? sa.path)
     }
 
     /// The response is there: frees the window.
@@ -54,12 +65,15 @@ extension Engine {
         sa.requests.outstanding = request
         sa.timers[.retransmit] = now + request.pause
         statistics.retransmitted += 1
-        send(request.datagrams, sa.path)
-        report(.retransmitting(sa.id, attempt: request.attempt, sa.path))
+        endVainCheck(sa)
+        let path = sa.requests.outstanding?.detour ?? sa.path
+        sendOutstanding(sa, path)
+        probeOtherPaths(sa)
+        report(.retransmitting(sa.id, attempt: request.attempt, path))
     }
 
     func giveUp(_ sa: IKESA) {
-        guard let request = sa.requests.outstanding else { return }
+        guard let request = sa.requests.outstanding, !takesOldPathAgain(sa) else { return }
         concludeRequest(sa)
         discardSecrets(request.context)
         switch sa.phase {
@@ -95,7 +109,7 @@ extension Engine {
         case .rekeyIKE(let rekeying): discard(rekeying.handle)
         case .followUp(let series): discard(series.handle)
         case .initial, .authentication, .deleteChildren, .deleteIKE, .probe, .authenticationFailed, .intermediate,
-            .announcement:
+            .announcement, .mobility:
             break
         }
     }

@@ -41,7 +41,7 @@ extension Engine {
                 .trafficSelectorsResponder(TrafficSelectorPayload(selectors: child.remoteSelectors)),
             ]
         }
-        payloads += openingNotifies(sa, handshake, proof) + ticketRequest(sa)
+        payloads += openingNotifies(sa, handshake, proof) + ticketRequest(sa) + mobilityOffer(sa)
         sendRequest(sa, .ikeAuth, payloads, .authentication)
     }
 
@@ -97,6 +97,7 @@ extension Engine {
         if receiveRedirectInAuth(sa, payloads) { return }
         sa.configuration = ConfigurationExchange.accept(payloads.configuration, sa.connection)
         noteCrashToken(sa, payloads)
+        noteMobility(sa, payloads)
         let start = actions.count
         establish(sa, initialContact: payloads.notify(.initialContact) != nil)
         noteLifetime(sa, payloads)

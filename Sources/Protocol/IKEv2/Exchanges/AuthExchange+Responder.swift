@@ -19,6 +19,7 @@ extension Engine {
         case .success(let read): claim = read
         }
         sa.remoteIdentity = claim.identity
+        noteMobility(sa, payloads)
         var wanted: Identity?
         if let payload = payloads.identificationResponder {
             guard let identity = try? Identity(payload) else {
@@ -31,6 +32,10 @@ extension Engine {
             return refuseInitiator(sa, nobody(sa, request))
         }
         sa.connection = connection
+        if let refusal = natRefusal(sa, payloads) {
+            respond(sa, [.notify(refusal)])
+            return fail(sa, .protocolViolation("\(refusal): a NAT is on the way, and the connection allows none"))
+        }
         handshake.conversation.request = request
         handshake.conversation.peerHasRounds = request.hasRounds
         handshake.conversation.isEAPOnly = request.allowsEAPOnly && connection.eapOnly && claim.authentication == nil
@@ -259,6 +264,7 @@ extension Engine {
             return refuseInitiator(sa, .authentication("the connection was changed or removed meanwhile"))
         }
         var payloads = proof + crashTokenPayloads(sa)
+        let mobility = acceptMobility(sa)
         sa.peer = peer
         sa.returning.crashToken = request.crashToken?.data
         if sa.connection.resumesWithSharedKey == false { sa.returning.evidence = request.claim.certificates }
@@ -289,7 +295,7 @@ extension Engine {
         }
         payloads += lifetimePayloads(sa)
         if request.wantsTicket { payloads += ticketPayloads(sa) }
-        respond(sa, payloads + ppkConfirmation(handshake))
+        respond(sa, payloads + ppkConfirmation(handshake) + mobility)
         dropHandshake(sa)
     }
 

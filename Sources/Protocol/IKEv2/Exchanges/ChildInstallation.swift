@@ -37,7 +37,8 @@ extension Engine {
             suite: child.suite,
             inboundKeys: weInitiated ? keys.responder : keys.initiator,
             outboundKeys: weInitiated ? keys.initiator : keys.responder,
-            path: sa.path,
+            // RFC 4555 §3.7: not where the peer has not proved to be.
+            path: sa.trafficPath,
             udpEncapsulation: child.udpEncapsulation,
             localSelectors: child.localSelectors,
             remoteSelectors: child.remoteSelectors,

@@ -40,6 +40,7 @@ extension Engine {
         successor.keys = keys
         successor.supportsFragments = sa.supportsFragments
         successor.nat = sa.nat
+        successor.mobility = sa.mobility
         successor.remoteIdentity = sa.remoteIdentity
         successor.peer = sa.peer
         successor.grant = sa.grant
@@ -111,6 +112,7 @@ extension Engine {
         successor.predecessor = nil
         successor.replaces = sa.localSPI
         successor.path = sa.path
+        inheritPaths(successor, from: sa)
         sa.phase = .replaced
         sa.peerRekeying = nil
         let lease = sa.timers[.lease]

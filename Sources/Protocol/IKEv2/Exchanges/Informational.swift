@@ -22,7 +22,8 @@ extension Engine {
                 answered.append(ours)
             }
         }
-        respond(sa, (answered.isEmpty ? [] : [.delete(DeletePayload(protocolID: .esp, spis: answered))]) + more)
+        let deletes = answered.isEmpty ? [] : [Payload.delete(DeletePayload(protocolID: .esp, spis: answered))]
+        respond(sa, deletes + mobilityAnswer(sa, payloads) + more)
     }
 
     /// Notifies that end an IKE SA without a Delete (RFC 7296 §2.21.2, §2.21.3).

@@ -139,7 +139,8 @@ extension Engine {
         case .createChild, .deleteChildren, .deleteIKE: return refuseTemporarily(sa, "a Child SA is being changed")
         // RFC 9370 §2.2.4: our own exchange is answered already, and its further key exchanges are under way.
         case .followUp: return refuseTemporarily(sa, "additional key exchanges of ours are under way")
-        case .initial, .authentication, .rekeyIKE, .probe, .authenticationFailed, .intermediate, .announcement, nil:
+        case .initial, .authentication, .rekeyIKE, .probe, .authenticationFailed, .intermediate, .announcement,
+            .mobility, nil:
             break
         }
         guard sa.peerRekeying == nil else { return refuseTemporarily(sa, "the IKE SA is rekeyed already") }

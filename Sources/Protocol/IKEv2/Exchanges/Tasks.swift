@@ -28,7 +28,9 @@ extension Engine {
         switch queued.task {
         case .deleteIKE, .authenticationFailed: return true
         case .rekeyChild(let spi), .deleteChild(let spi): return sa.isEstablished && isConfirmed(sa, spi)
-        case .createChild, .deleteUnused, .rekeyIKE, .probe, .announce, .redirect: return sa.isEstablished
+        case .createChild, .deleteUnused, .rekeyIKE, .probe, .updateAddresses, .returnCheck,
+            .announceAddresses, .announce, .redirect:
+            return sa.isEstablished
         }
     }
 
@@ -63,11 +65,14 @@ extension Engine {
         case .deleteUnused(let spi): sendDelete(sa, spi)
         case .rekeyIKE: startRekeyIKE(sa)
         case .deleteIKE: sendRequest(sa, .informational, [.delete(.ikeSA)], .deleteIKE)
-        case .probe: sendRequest(sa, .informational, probePayloads(sa), .probe)
+        case .probe: sendRequest(sa, .informational, probePayloads(sa) + mappingQuestion(sa), .probe)
         case .announce(let what): announce(sa, what)
         case .redirect: startRedirect(sa)
         case .authenticationFailed:
             sendRequest(sa, .informational, [.notify(.authenticationFailed)], .authenticationFailed)
+        case .updateAddresses: startAddressUpdate(sa)
+        case .returnCheck: startReturnCheck(sa)
+        case .announceAddresses: startAnnouncement(sa)
         }
     }
 
@@ -100,6 +105,9 @@ extension ExchangeTask {
         case .authenticationFailed: "refusal"
         case .announce: "announcement"
         case .redirect: "redirect"
+        case .updateAddresses: "change of addresses"
+        case .returnCheck: "return routability check"
+        case .announceAddresses: "list of our addresses"
         }
     }
 }

@@ -185,7 +185,8 @@ extension Engine {
         switch sa.path.transport {
         case .tcp, .tls: return longestBody
         case .udp500, .udp4500:
-            let ip = sa.path.remote.address.family == .v4 ? 20 : 40
+            // With MOBIKE the same bytes may have to go along another way, of either family.
+            let ip = sa.path.remote.address.family == .v4 && !sa.mobility.isNegotiated ? 20 : 40
             let marker = sa.path.transport == .udp4500 ? 4 : 0
             return sa.connection.fragmentBytes - ip - 8 - marker
         }

@@ -39,6 +39,7 @@ final class IKESA {
     var sendIV: IVCounter
     var supportsFragments = false
     var nat = NATState()
+    var mobility = Mobility()
 
     var requests = RequestWindow()
     var responses = ResponseWindow()
@@ -125,9 +126,13 @@ final class IKESA {
 
     var isEstablished: Bool { phase == .established }
 
+    /// The way of ESP: the path, or the one before while the peer has not proved to be at this one.
+    var trafficPath: Path { mobility.proven?.path ?? path }
+
     /// Whether ESP goes in UDP: a NAT is between us, or the connection says so (RFC 7296 §2.23, RFC 3948).
     var encapsulates: Bool {
-        switch path.transport {
+        let nat = mobility.proven?.nat ?? nat
+        return switch trafficPath.transport {
         case .udp500: false
         case .udp4500: nat.found || connection.alwaysEncapsulates
         case .tcp, .tls: true
@@ -156,6 +161,8 @@ struct NATState: Hashable, Sendable {
     var local = false
     /// The peer is.
     var remote = false
+    /// The peer told what addresses it sees, so it can do NAT traversal.
+    var isSupported = false
 
     var found: Bool { local || remote }
 }
@@ -182,6 +189,12 @@ struct OutstandingRequest {
     var datagrams: [[UInt8]]
     var attempt = 0
     var pause: Duration
+    /// Where it goes when not along the IKE SA's path: a return routability check.
+    var detour: Path?
+    /// Whether it goes along all ways to find one that works (RFC 4555 §3.10).
+    var isProbing = false
+    /// All ways it has gone along.
+    var ways: [Path] = []
 }
 
 /// The peer's requests: one at a time.

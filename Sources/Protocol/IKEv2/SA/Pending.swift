@@ -80,6 +80,8 @@ enum ExchangeContext {
     case followUp(KeyExchangeSeries)
     /// Tells or asks something about fast return.
     case announcement
+    /// Tells or asks the peer about addresses (RFC 4555).
+    case mobility(MobilityExchange)
 }
 
 /// Something to be done by an exchange of our own, once the window is free.
@@ -96,6 +98,12 @@ enum ExchangeTask: Hashable, Sendable {
     case announce(Announcement)
     /// Asks the peer to go to another gateway.
     case redirect
+    /// UPDATE_SA_ADDRESSES with what the path is then.
+    case updateAddresses
+    /// A return routability check of the way that is not proven then.
+    case returnCheck
+    /// The list of our addresses as it is then.
+    case announceAddresses
 }
 
 /// A task, with the earliest time for it.
