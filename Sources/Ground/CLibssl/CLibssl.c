@@ -23,7 +23,11 @@ CulvertTLSContext *culvert_tls_context_new(int server, int verify_peer, int lowe
     SSL_CTX_set_options(
         context, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                      SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
-    SSL_CTX_clear_options(context, SSL_OP_LEGACY_SERVER_CONNECT | SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
+    SSL_CTX_clear_options(context, SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
+    // RFC 5746 §4.1: servers that never renegotiate may leave its extension out, strongSwan's up to 5.9 among them. Somebody
+    // who makes a server take our handshake for a renegotiation of his own gains nothing: the MSK stays between the server
+    // and us, and his IKE SA gets no AUTH from it.
+    SSL_CTX_set_options(context, server ? 0 : SSL_OP_LEGACY_SERVER_CONNECT);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_keylog_callback(context, NULL);
     SSL_CTX_set_security_level(context, 2);
