@@ -43,8 +43,8 @@ let control: [Target.Dependency] = ["IPsecTypes", "LegacyDigests", "IKEMessage",
 let daemon: [Target.Dependency] =
     control
     + [
-        "CLinux", "RADIUS", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", "Runtime",
-        logging,
+        "CLinux", "RADIUS", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", "EAP", "Web",
+        "Runtime", logging,
     ]
 
 var targets: [Target] = [
@@ -81,7 +81,7 @@ var targets: [Target] = [
     room(
         "Runtime", "Product",
         control + [
-            "CLinux", "EAP", "RADIUS", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", crypto,
+            "CLinux", "EAP", "RADIUS", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", "Web", crypto,
             logging,
         ]),
     // Floor 8
@@ -90,13 +90,13 @@ var targets: [Target] = [
         "Gateway", "Product",
         control + [
             "CLinux", "ESP", "RADIUS", "PKI", "AdminAPI", "ConfigFile", "CertificateAuthority", "PacketIO", "Netlink",
-            "Store", "Dataplane", "Runtime", logging,
+            "Store", "Dataplane", "EAP", "Web", "Runtime", logging,
         ]),
     room(
         "Agent", "Product",
         control + [
-            "CLinux", "ESP", "PKI", "AdminAPI", "ConfigFile", "PacketIO", "Netlink", "Store", "Dataplane", "Runtime",
-            logging,
+            "CLinux", "ESP", "PKI", "AdminAPI", "ConfigFile", "PacketIO", "Netlink", "Store", "Dataplane", "EAP", "Web",
+            "Runtime", logging,
         ]),
     // Floor 9
     tool(

@@ -55,6 +55,78 @@ private func codes(_ text: String) -> [ErrorCode] {
     #expect(codes("connections: {name: a}\n") == [.wrongKind])
 }
 
+@Test func aConnectionProvesItselfByEAPAloneOrAfterAnotherProof() throws {
+    let agent = try decode(
+        """
+        connections:
+          - name: user
+            gateway: vpn.example.com
+            authorities: ca.crt
+            eap: {identity: anna, password_file: anna.password, methods: [mschapv2]}
+          - name: alone
+            gateway: vpn.example.com
+            eap: {identity: anna, certificate: a.crt, key: a.key, authorities: ca.crt, methods: [tls], eap_only: true}
+          - name: both
+            gateway: vpn.example.com
+            certificate: b.crt
+            key: b.key
+            authorities: ca.crt
+            eap: {identity: anna, password_file: anna.password}
+        """
+    )
+    #expect(agent.connections[0].credentials == .eap(authorities: "/etc/culvert/ca.crt"))
+    #expect(agent.connections[0].id == "anna")
+    #expect(agent.connections[0].eap?.passwordFile == "/etc/culvert/anna.password")
+    #expect(agent.connections[1].credentials == .eap(authorities: nil))
+    #expect(agent.connections[1].eap?.isAlone == true)
+    guard case .certificate = agent.connections[2].credentials else {
+        Issue.record("the certificate goes first")
+        return
+    }
+    #expect(agent.connections[2].eap?.methods == ["tls", "ttls", "mschapv2"])
+    #expect(codes("connections: [{name: a, gateway: g, eap: {identity: x, password_file: p}}]\n") == [.missingKey])
+    #expect(codes("connections: [{name: a, gateway: g, authorities: c, eap: {identity: x}}]\n") == [.missingKey])
+    let misspelt = "connections: [{name: a, gateway: g, authorities: c, eap: {identty: x, password_file: p}}]\n"
+    #expect(Set(codes(misspelt)) == [.missingKey, .unknownKey])
+}
+
+@Test func usersAreReadAndTheirSecretsNeverShown() throws {
+    func problems(_ text: String) -> [ConfigProblem] {
+        do throws(ConfigProblems) {
+            _ = try EAPUserList.decode(Array(text.utf8), file: "users.yaml")
+            return []
+        } catch {
+            return error.problems
+        }
+    }
+    let list = try EAPUserList.decode(
+        Array(
+            """
+            version: 1
+            users:
+              - {name: anna, password: "correct horse", groups: [staff]}
+              - {name: bob, nt_hash: 8846F7EAEE8FB117AD06BDD830B7586C}
+              - {name: carol@example.com, groups: [staff, admins]}
+            """.utf8
+        ),
+        file: "users.yaml"
+    )
+    #expect(list.users.count == 3)
+    #expect(list.users["anna"]?.groups == ["staff"])
+    if case .password(let secret)? = list.users["anna"]?.secret {
+        #expect(secret.isEqual(to: SecretBytes(Array("correct horse".utf8))))
+    } else {
+        Issue.record("anna has a password")
+    }
+    #expect(list.users["carol@example.com"]?.secret == nil)
+    let bad = problems(
+        "version: 1\nusers: [{name: a, nt_hash: hunter2}, {name: a}, {name: b, password: x, nt_hash: y}]\n"
+    )
+    #expect(bad.count >= 3)
+    #expect(!bad.map { "\($0)" }.joined().contains("hunter2"))
+    #expect(problems("users: []\n").map(\.code) == [.missingKey])
+}
+
 private let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 private let keyPEM = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
 

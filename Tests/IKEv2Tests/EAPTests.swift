@@ -252,6 +252,55 @@ import Testing
         #expect(taken == true)
     }
 
+    /// Whatever goes wrong after EAP has succeeded, and before it began, the refusal has the same octets and length; within
+    /// EAP it is EAP Failure, for every cause as well.
+    @Test func everyCauseLooksTheSameOnTheWire() {
+        let changes: [(Pair) -> Void] = [
+            { $0.b.authorizer = { _ in .deny(reason: "no rule", .authenticationFailed) } },
+            {
+                $0.a.eap.password = "another"
+                $0.b.eap.believesEverything = true
+            },
+        ]
+        var late: Set<Int> = []
+        for change in changes {
+            let pair = eapPair { change($0) }
+            #expect(failure(pair.a)?.cause == .peerRefused(.authenticationFailed))
+            late.insert(pair.trace.last { $0.sender == "B" }?.bytes.count ?? 0)
+        }
+        #expect(late.count == 1)
+        let within: [(Pair) -> Void] = [
+            { $0.a.eap.password = "guess" }, { $0.a.eap.name = "mallory" }, { $0.b.eap.makesKey = false },
+            { $0.b.eap.proves = "b.example" }, { $0.b.eap.isEndless = true },
+        ]
+        var early: Set<Int> = []
+        for change in within {
+            let pair = eapPair { change($0) }
+            let expected = AuthenticationFailure("eap_failed: the responder ended EAP with a Failure")
+            #expect(failure(pair.a)?.cause == .authentication(expected))
+            early.insert(pair.trace.last { $0.sender == "B" }?.bytes.count ?? 0)
+        }
+        #expect(early.count == 1)
+    }
+
+    /// A peer that dislikes what EAP told it ends the IKE SA at once, and the reason says that it was EAP.
+    @Test func aPeerThatBreaksOffWithinEAPIsNamedSo() {
+        let pair = Pair(eapA(), eapB())
+        pair.a.eap = EAPDouble.client
+        pair.b.eap = EAPDouble.server
+        pair.initiate(eapA())
+        pair.settle(until: { $0.summary == "B IKE_AUTH 2 response" })
+        pair.a.eap.refuses = true
+        pair.settle()
+        guard case .authentication(let cause) = failure(pair.b)?.cause else {
+            Issue.record("\(String(describing: failure(pair.b)))")
+            return
+        }
+        #expect(cause.reason == "eap_abandoned")
+        pair.expectNothing(pair.a)
+        pair.expectNothing(pair.b)
+    }
+
     // MARK: Identities
 
     /// A12: the connection that fits the claimed identity is for somebody else than EAP proves.

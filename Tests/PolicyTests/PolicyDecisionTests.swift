@@ -131,6 +131,61 @@ private let peers: Tree = [
     #expect(decide(.fqdn("10.0.0.1"), .presharedKey(peer: "branch")).denial?.code == .unknownPeer)
 }
 
+private let users: Tree = [
+    "version": "1",
+    "resources": ["registry": ["address": "10.20.0.2", "ports": ["443"]], "wiki": ["address": "10.20.0.3"]],
+    "peers": [
+        ["name": "staff", "eap_group": "staff", "allow": ["registry"]],
+        ["name": "anna", "eap_user": "anna", "allow": ["wiki"]],
+        [
+            "name": "laptop", "id": "fqdn:laptop.example.com", "authority": "own", "eap_group": "staff",
+            "allow": ["registry"],
+        ],
+    ],
+    "tests": [
+        ["as": ["peer": "staff"], "allow": ["registry"]], ["as": ["peer": "anna"], "deny": ["registry"]],
+        ["as": ["peer": "laptop"], "allow": ["registry"]],
+    ],
+]
+
+/// What EAP proved decides: the name, or the groups, and never the identity that was claimed.
+@Test func usersAreKnownByWhatEAPProves() throws {
+    let engine = try engine(users)
+    #expect(engine.testFailures().isEmpty)
+    func decide(_ name: String, _ groups: [String], claimed: PeerIdentifier = .keyID([1])) -> PolicyDecision {
+        let user = EAPUser(name: name, groups: groups)
+        return engine.decide(PolicySubject(identity: claimed, authentication: .eap, groups: groups, eap: user))
+    }
+    #expect(decide("bob", ["staff"]).grant?.peer?.name == "staff")
+    #expect(decide("anna", ["staff"]).grant?.peer?.name == "anna")
+    #expect(decide("bob", ["guests"]).denial?.code == .unknownPeer)
+    // An identity of an entry that EAP does not authenticate, or of its own entry, opens nothing.
+    #expect(decide("bob", [], claimed: .fqdn("laptop.example.com")).denial?.code == .unknownPeer)
+    #expect(decide("bob", [], claimed: .keyID(Array("eap:staff".utf8))).denial?.code == .unknownPeer)
+    let pretender = PolicySubject(
+        identity: .keyID(Array("eap:staff".utf8)),
+        authentication: .certificate(issuer: "", isOwn: false)
+    )
+    #expect(engine.decide(pretender).denial?.code == .unknownPeer)
+}
+
+/// A machine's certificate is not enough where a user must follow, nor is the user without the machine.
+@Test func aSecondRoundIsDemandedByTheEntry() throws {
+    let engine = try engine(users)
+    func decide(_ user: EAPUser?) -> PolicyDecision {
+        engine.decide(
+            PolicySubject(
+                identity: .fqdn("laptop.example.com"),
+                authentication: .certificate(issuer: "", isOwn: true),
+                eap: user
+            )
+        )
+    }
+    #expect(decide(nil).denial?.code == .peerAuthentication)
+    #expect(decide(EAPUser(name: "bob", groups: ["guests"])).denial?.code == .peerAuthentication)
+    #expect(decide(EAPUser(name: "bob", groups: ["staff"])).grant != nil)
+}
+
 @Test func anAuthorityGivenAsAFileFitsOnlyOnceItsKeyIsKnown() throws {
     var document = try PolicyDocument.decode(peers.node)
     let id = PeerIdentifier.address(.v4(0xc000_0207))

@@ -90,7 +90,8 @@ extension AgentConnection {
         let path = ConfigForm.path(relativeTo: node.place.directory)
         let name = map.required("name", .name())
         let gateway = map.value("gateway", .gatewayName)
-        let credentials = Self.credentials(map, path)
+        let eap = map.map("eap", subject: "eap").flatMap { AgentEAP($0, path) }
+        let credentials = Self.credentials(map, path, eap)
         guard let name, let credentials else {
             _ = [
                 "port", "gateway_id", "id", "ca_sha256", "remote", "local", "virtual_address", "autostart", "ike",
@@ -101,6 +102,7 @@ extension AgentConnection {
             return nil
         }
         self.init(name: name, gateway: gateway, credentials: credentials)
+        self.eap = eap
         port = map.value("port", .integer(1...65_535, "a port"))
         gatewayID = map.value("gateway_id", .text("an identity", length: 1...253))
         id = map.value("id", .text("an identity", length: 1...253))
@@ -120,12 +122,13 @@ extension AgentConnection {
                 return nil
             }
         }
+        if case .eap = credentials, id == nil { id = eap?.identity }
         if case .presharedKey = credentials, id == nil {
             diagnostics.report(.missingKey, at: map.place, "a connection with psk_file needs id: the identity to show")
         }
     }
 
-    private static func credentials(_ map: ConfigMap, _ path: ConfigForm<String>) -> Credentials? {
+    private static func credentials(_ map: ConfigMap, _ path: ConfigForm<String>, _ eap: AgentEAP?) -> Credentials? {
         let profile = map.value("profile", path)
         let certificate = map.value("certificate", path)
         let key = map.value("key", path)
@@ -133,11 +136,26 @@ extension AgentConnection {
         let secret = map.value("psk_file", path)
         let pair = ["certificate", "key", "authorities"].contains { map.node($0) != nil }
         let ways = [map.node("profile") != nil, pair, map.node("psk_file") != nil].count { $0 }
+        // authorities alone say whom to believe, while EAP proves who we are.
+        if map.node("eap") != nil, map.node("certificate") == nil, map.node("key") == nil,
+            ways == 0 || (ways == 1 && map.node("authorities") != nil)
+        {
+            guard let eap else { return nil }
+            if authorities == nil, !eap.isAlone {
+                map.diagnostics.report(
+                    .missingKey,
+                    at: map.place,
+                    "a connection with eap needs authorities, which the gateway's certificate leads to",
+                    hint: "or eap_only: true in eap, for methods that authenticate the gateway too"
+                )
+            }
+            return .eap(authorities: authorities)
+        }
         guard ways == 1 else {
             map.diagnostics.report(
                 .missingKey,
                 at: map.place,
-                "a connection needs exactly one of: profile; certificate, key and authorities; psk_file"
+                "a connection needs exactly one of: profile; certificate, key and authorities; psk_file; eap"
             )
             return nil
         }

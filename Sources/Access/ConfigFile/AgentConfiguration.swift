@@ -105,6 +105,8 @@ public struct AgentConnection: Hashable, Sendable {
         case certificate(certificate: String, key: String, authorities: String)
         /// A pre-shared key in a file of mode 0600.
         case presharedKey(path: String)
+        /// EAP, while the gateway proves itself by a certificate that leads to these roots; nil where EAP alone does both.
+        case eap(authorities: String?)
     }
 
     /// Its name in `status`.
@@ -129,6 +131,8 @@ public struct AgentConnection: Hashable, Sendable {
     public var virtualAddress = true
     /// Whether the agent brings it up at start and again whenever it goes down.
     public var autostart = true
+    /// EAP: alone, or in a round of its own after ``credentials`` (RFC 4739).
+    public var eap: AgentEAP?
     /// IKE proposals instead of the agent's.
     public var ikeProposals: [IKEProposalSpecification]?
     /// ESP proposals instead of the agent's.

@@ -90,6 +90,11 @@ extension GatewayConfiguration {
                     "RADIUS servers that authenticate peers by EAP.",
                     RADIUSSettings.fields(directory).map { $0.lifted(\.radius) }
                 ),
+                ConfigSection(
+                    "eap",
+                    "Authentication of peers by EAP; whom the policy's eap_group and eap_user name.",
+                    EAPSettings.fields(directory).map { $0.lifted(\.eap) }
+                ),
                 ConfigSection("limits", "Bounds.", LimitSettings.fields.map { $0.lifted(\.limits) }),
                 ConfigSection("files", "Files.", GatewayFileSettings.fields(directory).map { $0.lifted(\.files) }),
             ]
@@ -99,6 +104,14 @@ extension GatewayConfiguration {
     private func check(_ map: ConfigMap) {
         ike.check(map.map("ike", subject: "ike"), rawESP: listen.rawESP)
         esp.check(map.map("esp", subject: "esp"))
+        if eap.server == .local, eap.users == nil, let inner = map.map("eap", subject: "eap") {
+            map.diagnostics.report(
+                .missingKey,
+                at: inner.place,
+                "eap needs users: the file that names them",
+                hint: "a file with \"version: 1\" and \"users:\", mode 0600"
+            )
+        }
         if listen.ikePort == listen.natPort, let inner = map.map("listen", subject: "listen") {
             map.diagnostics.report(
                 .invalidValue,

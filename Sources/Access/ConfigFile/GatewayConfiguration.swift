@@ -32,6 +32,8 @@ public struct GatewayConfiguration: Hashable, Sendable {
     public var esp = ESPSettings()
     /// RADIUS servers.
     public var radius = RADIUSSettings()
+    /// Authentication of peers by EAP.
+    public var eap = EAPSettings()
     /// Bounds.
     public var limits = LimitSettings()
     /// Files.

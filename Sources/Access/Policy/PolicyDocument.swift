@@ -40,7 +40,23 @@ public struct PolicyDocument: Hashable, Sendable {
     public func rule(_ name: String) -> PolicyRule? { rules.first { $0.name == name } }
 
     /// The entry for exactly this identity.
-    public func peer(_ identity: PeerIdentifier) -> PolicyPeer? { peers.first { $0.id == identity } }
+    public func peer(_ identity: PeerIdentifier) -> PolicyPeer? {
+        peers.first { peer in
+            if case .eap = peer.authentication { return false }
+            return peer.id == identity
+        }
+    }
+
+    /// The entry for a user whom EAP alone has authenticated: one that names the user goes before one for a group, then the
+    /// order of the file counts.
+    public func peer(_ user: EAPUser) -> PolicyPeer? {
+        let fitting = peers.filter { peer in
+            if case .eap(let member) = peer.authentication { return member.fits(user) }
+            return false
+        }
+        return fitting.first { if case .eap(let member) = $0.authentication { member.user != nil } else { false } }
+            ?? fitting.first
+    }
 
     /// The PEM files that `authority:` keys name, sorted.
     public var authorityFiles: [String] {

@@ -48,6 +48,15 @@ public struct PolicyEngine: Sendable {
 
     /// Decides what an authenticated identity gets. Nothing is allowed unless a rule or a `peers:` entry says so.
     public func decide(_ subject: PolicySubject) -> PolicyDecision {
+        if case .eap = subject.authentication {
+            guard let user = subject.eap, let peer = document.peer(user) else {
+                let who = subject.eap?.name.printable ?? "nobody"
+                let groups = subject.eap?.groups.joined(separator: ", ") ?? ""
+                let message = "no entry under peers: for the user \(who) with the groups [\(groups)]"
+                return .denied(PolicyDenial(code: .unknownPeer, message: message, closest: nil, failed: nil))
+            }
+            return decide(peer, subject)
+        }
         if let peer = document.peer(subject.identity) { return decide(peer, subject) }
         guard case .certificate(_, isOwn: true) = subject.authentication else {
             return .denied(
@@ -85,12 +94,14 @@ public struct PolicyEngine: Sendable {
     /// Whether the identity was proved as the entry demands. An authority that is still given as a file fits nothing but
     /// the policy's own tests: see ``PolicyDocument/resolveAuthorities(_:)``.
     public static func authenticationFits(_ peer: PolicyPeer, _ subject: PolicySubject) -> Bool {
-        switch (peer.authentication, subject.authentication) {
+        if let member = peer.thenEAP, !member.fits(subject.eap) { return false }
+        return switch (peer.authentication, subject.authentication) {
         case (.presharedKey, .presharedKey(let name)): name == peer.name
         case (.certificate(.own), .certificate(_, let isOwn)): isOwn
         case (.certificate(.publicKey(let digest)), .certificate(let issuer, _)): issuer == digest
         case (.certificate(.file(let path)), .certificate(let issuer, _)): issuer == "file:\(path)"
-        case (.presharedKey, .certificate), (.certificate, .presharedKey): false
+        case (.eap(let member), .eap): member.fits(subject.eap)
+        case (.presharedKey, _), (.certificate, _), (.eap, _): false
         }
     }
 

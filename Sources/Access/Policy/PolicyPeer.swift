@@ -8,6 +8,8 @@ public struct PolicyPeer: Hashable, Sendable {
         case certificate(Authority)
         /// By the pre-shared key in this file.
         case presharedKey(path: String)
+        /// By EAP: whoever this is.
+        case eap(EAPMember)
     }
 
     /// The CA that must have issued the certificate.
@@ -60,6 +62,8 @@ public struct PolicyPeer: Hashable, Sendable {
     public var id: PeerIdentifier
     /// How it proves it.
     public var authentication: Authentication
+    /// Whom EAP must authenticate after that, in a round of its own (RFC 4739).
+    public var thenEAP: EAPMember?
     /// Resources it may reach.
     public var allow: [String] = []
     /// Rules whose grants it gets.
@@ -97,8 +101,9 @@ public struct PolicyPeer: Hashable, Sendable {
     init?(_ node: ConfigNode, _ diagnostics: ConfigDiagnostics) {
         guard let map = ConfigMap(node, diagnostics, subject: "a peer") else { return nil }
         let name = map.required("name", .name("a peer's name"))
-        let id = map.required("id", .identity)
-        let authentication = Self.authentication(map)
+        let member = EAPMember(map)
+        let authentication = Self.authentication(map, member)
+        let id = Self.identifier(map, name, authentication)
         var result: PolicyPeer?
         if let name, let id, let authentication {
             result = PolicyPeer(name: name, place: node.place, id: id, authentication: authentication)
@@ -124,10 +129,18 @@ public struct PolicyPeer: Hashable, Sendable {
         peer.espProposals = map.value("esp", .list(of: .espProposal, count: 1...16))
         peer.ppk = Self.ppk(map)
         peer.maxLease = map.value("max_lease", .duration(.seconds(60) ... .seconds(365 * 86_400)))
+        if case .eap = peer.authentication {} else { peer.thenEAP = member }
         map.finish()
         peer.checkGrants(map)
         guard result != nil else { return nil }
         self = peer
+    }
+
+    /// A user whom this entry means, for tests of the policy and for `policy explain`; nil where EAP has no part.
+    public var eapExample: EAPUser? {
+        var member = thenEAP
+        if case .eap(let alone) = authentication { member = alone }
+        return member.map { EAPUser(name: $0.user ?? "anybody", groups: $0.group.map { [$0] } ?? []) }
     }
 
     private func checkGrants(_ map: ConfigMap) {
@@ -158,16 +171,35 @@ public struct PolicyPeer: Hashable, Sendable {
         return nil
     }
 
-    private static func authentication(_ map: ConfigMap) -> Authentication? {
+    /// Users of EAP are known by what EAP proves; their entry has an identifier that nobody can claim.
+    private static func identifier(
+        _ map: ConfigMap,
+        _ name: String?,
+        _ authentication: Authentication?
+    ) -> PeerIdentifier? {
+        guard case .eap? = authentication else { return map.required("id", .identity) }
+        if map.node("id") != nil {
+            map.diagnostics.report(
+                .invalidValue,
+                at: map.place(of: "id"),
+                "a peer that only EAP authenticates has no id: EAP says who it is",
+                hint: "name the user with eap_user, or add authority or psk_file for a round of its own before EAP"
+            )
+        }
+        return .keyID(Array("eap:\(name ?? "")".utf8))
+    }
+
+    private static func authentication(_ map: ConfigMap, _ member: EAPMember?) -> Authentication? {
         let directory = map.place.directory
         let secret = map.value("psk_file", .path(relativeTo: directory))
         let authority = map.value("authority", .authority(directory))
         switch (map.node("psk_file"), map.node("authority")) {
+        case (nil, nil) where member != nil: return member.map { .eap($0) }
         case (nil, nil), (.some, .some):
             map.diagnostics.report(
                 .missingKey,
                 at: map.place,
-                "a peer needs exactly one of authority (own, sha256:... or a PEM file) and psk_file"
+                "a peer needs exactly one of authority (own, sha256:... or a PEM file), psk_file and eap_group or eap_user"
             )
             return nil
         case (.some, nil): return secret.map { .presharedKey(path: $0) }

@@ -9,6 +9,8 @@ public struct PolicySubject: Hashable, Sendable {
         case certificate(issuer: String, isOwn: Bool)
         /// By the pre-shared key of the peer entry of this name.
         case presharedKey(peer: String)
+        /// By EAP alone; ``PolicySubject/eap`` says whom.
+        case eap
     }
 
     /// Attributes that Culvert itself sets; claims of the same name do not count.
@@ -20,6 +22,8 @@ public struct PolicySubject: Hashable, Sendable {
     public var identity: PeerIdentifier
     /// How it was proved.
     public var authentication: Authentication
+    /// Whom EAP authenticated, alone or in the last of several rounds.
+    public var eap: EAPUser?
     /// The name the certificate was issued to: "runner1".
     public var name: String?
     /// The SPIFFE URI of the certificate.
@@ -39,7 +43,8 @@ public struct PolicySubject: Hashable, Sendable {
         spiffe: String? = nil,
         tenant: String = "default",
         groups: [String] = [],
-        claims: [String: [String]] = [:]
+        claims: [String: [String]] = [:],
+        eap: EAPUser? = nil
     ) {
         self.identity = identity
         self.authentication = authentication
@@ -48,6 +53,7 @@ public struct PolicySubject: Hashable, Sendable {
         self.tenant = tenant
         self.groups = groups
         self.claims = claims
+        self.eap = eap
     }
 
     /// The values of an attribute or claim; empty when the identity has none.
@@ -63,6 +69,7 @@ public struct PolicySubject: Hashable, Sendable {
             switch authentication {
             case .certificate: ["certificate"]
             case .presharedKey: ["psk"]
+            case .eap: ["eap"]
             }
         default: claims[attribute] ?? []
         }

@@ -51,8 +51,14 @@ public struct PolicyTest: Hashable, Sendable {
                 case .certificate(.own): .certificate(issuer: "", isOwn: true)
                 case .certificate(.publicKey(let digest)): .certificate(issuer: digest, isOwn: false)
                 case .certificate(.file(let path)): .certificate(issuer: "file:\(path)", isOwn: false)
+                case .eap: .eap
                 }
-            return PolicySubject(identity: entry.id, authentication: authentication, tenant: document.tenant)
+            return PolicySubject(
+                identity: entry.id,
+                authentication: authentication,
+                tenant: document.tenant,
+                eap: entry.eapExample
+            )
         }
         let identity =
             attributes["identity"]?.first.flatMap { PeerIdentifier($0) ?? PeerIdentifier(fqdn: $0) }

@@ -238,6 +238,7 @@ extension AgentController {
         var secrets: [KeyID: SecretBytes] = [:]
         var ppks: [KeyID: SecretBytes] = [:]
         var trust: [String: CertificateAuthenticator.Trust] = [:]
+        parts.eap?.replace(peers: tunnels.compactMapValues(\.connection.eap))
         for (name, tunnel) in tunnels {
             signers[KeyID(name)] = tunnel.connection.signer
             secrets[KeyID(name)] = tunnel.connection.preSharedKey

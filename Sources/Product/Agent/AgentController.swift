@@ -20,6 +20,8 @@ final class AgentController: ShardDelegate {
         var registry: PeerRegistry
         var audit: AuditWriter?
         var logger: Logger
+        /// EAP with the credentials of the tunnels.
+        var eap: LocalEAPDesk?
     }
 
     let parts: Parts

@@ -107,6 +107,8 @@ public final class AgentDaemon: Sendable {
         let ports = dataplane.ports ?? (500, 4500)
         let crypto = StandardCryptoProvider()
         let registry = PeerRegistry()
+        let pool = BoundedPool(name: "culvert-work", threads: 2, limit: 1024)
+        let eap = LocalEAPDesk(pool: pool)
         var random = SystemRandom()
         let engine = IKEConfiguration(connections: [], localNATPort: ports.nat, answersUnknownSPIs: false)
         let parts = ControlShard.Parts(
@@ -115,7 +117,8 @@ public final class AgentDaemon: Sendable {
             spis: SPIAllocator(node: 0, shard: 0, key: (random.next(), random.next()), start: random.next()),
             oracle: LocalKeyOracle(crypto: crypto),
             authenticator: CertificateAuthenticator(crypto: crypto, trust: [:], registry: registry),
-            pool: BoundedPool(name: "culvert-work", threads: 2, limit: 1024)
+            pool: pool,
+            eap: eap
         )
         let controller = AgentController.Parts(
             name: configuration.name,
@@ -124,7 +127,8 @@ public final class AgentDaemon: Sendable {
             crypto: crypto,
             registry: registry,
             audit: audit,
-            logger: logger
+            logger: logger,
+            eap: eap
         )
         let name = dataplane.interfaceName ?? configuration.network.tun
         return try ControlShard(parts, dataplane: dataplane) { () throws(IOFailure) in

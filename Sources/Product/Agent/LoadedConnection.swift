@@ -28,6 +28,8 @@ struct LoadedConnection: Sendable {
     var ppk: SecretBytes?
     /// Whom we trust.
     var trust: CertificateAuthenticator.Trust?
+    /// What EAP needs, under the connection's name.
+    var eap: LocalEAPDesk.Peer?
     /// Whether it is tried again after a failure.
     var isKept: Bool
     /// Whether the configuration itself names all of a family; else a grant of everything is refused (C09).
@@ -42,6 +44,12 @@ struct ConnectionLoader {
     var available: AvailableAlgorithms
 
     func load(_ connection: AgentConnection) throws(CulvertError) -> LoadedConnection {
+        var loaded = try loadFirstRound(connection)
+        try addEAP(connection, to: &loaded)
+        return loaded
+    }
+
+    private func loadFirstRound(_ connection: AgentConnection) throws(CulvertError) -> LoadedConnection {
         switch connection.credentials {
         case .profile(let path):
             let profile = try readProfile(path)
@@ -57,6 +65,7 @@ struct ConnectionLoader {
         case .presharedKey(let path):
             let secret = SecretBytes(wiping: try read(path, isPrivate: true), trimmingLineEnd: true)
             return try sharedKeyConnection(connection, secret: secret)
+        case .eap(let authorities): return try eapConnection(connection, authorities)
         }
     }
 
@@ -149,7 +158,7 @@ struct ConnectionLoader {
         return result
     }
 
-    private func base(
+    func base(
         _ connection: AgentConnection,
         gateway: String,
         local: Identity,
@@ -266,7 +275,7 @@ struct ConnectionLoader {
         throw CulvertError(.badCertificateFile, "the certificate of \(connection.name) names nobody")
     }
 
-    private func certificates(_ pem: [UInt8], _ what: String) throws(CulvertError) -> [[UInt8]] {
+    func certificates(_ pem: [UInt8], _ what: String) throws(CulvertError) -> [[UInt8]] {
         do {
             return try PEM.certificates(in: pem)
         } catch {
@@ -274,7 +283,7 @@ struct ConnectionLoader {
         }
     }
 
-    private func read(_ path: String, isPrivate: Bool) throws(CulvertError) -> [UInt8] {
+    func read(_ path: String, isPrivate: Bool) throws(CulvertError) -> [UInt8] {
         do throws(AtomicFile.Failure) {
             return isPrivate ? try AtomicFile.readPrivate(path) : try AtomicFile.read(path)
         } catch {

@@ -20,7 +20,7 @@ struct ConnectionBuilder {
     private let configuration: GatewayConfiguration
     private let own: TrustAnchors
     private let available: AvailableAlgorithms
-    private let chain: [[UInt8]]
+    let chain: [[UInt8]]
     private let key: SigningKey
     private let identity: Identity
 
@@ -79,8 +79,12 @@ struct ConnectionBuilder {
             trust[name] = trust(anchors, peer.signatures)
             ours = .certificate(chain: chain, key: KeyID(name))
             theirs = .certificate(authorityKeyHashes: hashes(anchors))
+        // Users share one connection, see addUsers.
+        case .eap: return
         }
-        try add(base(name, local, .oneOf([remote]), ours, theirs), peer)
+        var made = base(name, local, .oneOf([remote]), ours, theirs)
+        if peer.thenEAP != nil { made.furtherRemote = [RemoteRound(identity: .any, authentication: try eap(peer))] }
+        try add(made, peer)
     }
 
     /// Peers with distinguished names share one connection; policy tells them apart by their certificates' subjects and
@@ -144,6 +148,43 @@ struct ConnectionBuilder {
         connections.append(connection)
     }
 
+    /// All whom EAP alone authenticates; policy tells them apart by the names and groups that EAP proves. It comes after all
+    /// others and takes who brings no AUTH of its own.
+    mutating func addUsers(_ peers: [PolicyPeer]) throws(CulvertError) {
+        guard let first = peers.first else { return }
+        for peer in peers {
+            guard
+                peer.localID == first.localID, peer.ikeProposals == first.ikeProposals,
+                peer.espProposals == first.espProposals
+            else {
+                throw CulvertError(
+                    .invalidValue,
+                    "\(peer.reference): peers that EAP authenticates must have the same local_id, ike and esp as"
+                        + " \(first.reference)"
+                )
+            }
+        }
+        let name = LoadedGateway.users
+        signers[KeyID(name)] = LocalKeyOracle.Signer(key: key, policy: signingPolicy(first.signatures))
+        let local = first.localID.flatMap { Identity($0) } ?? identity
+        let ours = LocalAuthentication.certificate(chain: chain, key: KeyID(name))
+        var made = base(name, local, .any, ours, try eap(first))
+        made.eapOnly = configuration.eap.eapOnly
+        try add(made, first)
+    }
+
+    private func eap(_ peer: PolicyPeer) throws(CulvertError) -> RemoteAuthentication {
+        guard let server = configuration.eap.server else {
+            throw CulvertError(
+                .invalidValue,
+                "\(peer.reference): EAP is to authenticate it, and gateway.yaml has no eap.server",
+                next: "set eap.server to local or radius"
+            )
+        }
+        let claimed: EAPRequirement.ClaimedIdentity = configuration.eap.claimed == .same ? .same : .ignored
+        return .eap(EAPRequirement(settings: server.rawValue, claimed: claimed))
+    }
+
     mutating func addAgents() {
         let name = LoadedGateway.agents
         let schemes: [PolicyPeer.Signature] = [.ecdsa, .ed25519, .rsaPSS]
@@ -187,6 +228,7 @@ struct ConnectionBuilder {
             timing: configuration.ike.timing,
             returning: configuration.ike.returning
         )
+        connection.localAuthorityHashes = hashes(own)
         connection.requiresPostQuantum = configuration.ike.requirePQ
         connection.mobility = configuration.ike.mobility
         connection.mobility.localAddresses = configuration.listen.announced

@@ -101,8 +101,11 @@ final class GatewayController: ShardDelegate {
             let error = CulvertError(.unknownPeer, "no policy can name \(request.identity)")
             return refuse(request, error, .authenticationFailed)
         }
-        let peer = parts.registry.peer(request.verified.token)
-        if let peer, case .revoked = parts.revocation().status(of: peer.serial, issuer: peer.issuer) {
+        let peer = parts.registry.peer(request.firstRound.verified.token)
+        for token in request.rounds.map(\.verified.token) {
+            guard let peer = parts.registry.peer(token),
+                case .revoked = parts.revocation().status(of: peer.serial, issuer: peer.issuer)
+            else { continue }
             return refuse(request, CulvertError(.certificateRevoked), .authenticationFailed)
         }
         guard parts.audit.isHealthy else {
@@ -121,7 +124,7 @@ final class GatewayController: ShardDelegate {
                     subject: subject,
                     grant: grant,
                     families: requestedFamilies(request),
-                    certificateEnds: request.verified.notAfter,
+                    certificateEnds: request.rounds.compactMap(\.verified.notAfter).min(),
                     certificateSerial: peer.map { "\($0.serial)" }
                 ),
                 now: now,
@@ -185,40 +188,8 @@ final class GatewayController: ShardDelegate {
         return answer
     }
 
-    /// What policy knows the peer by: its identity, how it proved it, and what its certificate says.
-    func subject(_ request: AuthorizationRequest) -> PolicySubject? {
-        guard let identity = policyIdentity(request) else { return nil }
-        guard !request.withPreSharedKey else {
-            return PolicySubject(
-                identity: identity,
-                authentication: .presharedKey(peer: String(request.connection.dropFirst("peer:".count)))
-            )
-        }
-        guard let peer = parts.registry.peer(request.verified.token) else { return nil }
-        var claims: [String: [String]] = [:]
-        let isOwn = loaded.ownRoots.contains(peer.anchor)
-        // Claims are honoured only from our own CA (decisions: identities).
-        for claim in isOwn ? peer.claims?.claims ?? [] : [] { claims[claim.name, default: []].append(claim.value) }
-        return PolicySubject(
-            identity: identity,
-            authentication: .certificate(issuer: issuer(peer), isOwn: isOwn),
-            name: claims.removeValue(forKey: "name")?.first,
-            spiffe: isOwn ? peer.names.uris.first : nil,
-            groups: claims.removeValue(forKey: "groups") ?? [],
-            claims: claims
-        )
-    }
-
-    private func policyIdentity(_ request: AuthorizationRequest) -> PeerIdentifier? {
-        if case .distinguishedName = request.identity {
-            guard let peer = parts.registry.peer(request.verified.token) else { return nil }
-            return .distinguishedName(DistinguishedNameText.text(of: peer.subjectDER))
-        }
-        return PeerIdentifier(request.identity)
-    }
-
     /// The authority that a `peers:` entry names: the root it was pinned by, else the certificate's own issuer.
-    private func issuer(_ peer: ValidatedPeer) -> String {
+    func issuer(_ peer: ValidatedPeer) -> String {
         let pinned = loaded.policy.document.peers.contains {
             $0.authentication == .certificate(.publicKey(sha256: "\(peer.anchor)"))
         }

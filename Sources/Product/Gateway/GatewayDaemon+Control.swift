@@ -63,6 +63,7 @@ extension GatewayDaemon {
                 return true
             }
             guard applied == true else { throw CulvertError(.controlTimeout) }
+            eap.replace(servers: loaded.eapServers { watcher.view })
             current.withLock { $0 = loaded }
             audit.write(AuditRecord(.configReload, at: SystemClock.wall, gateway: configuration.name))
             logger.notice("configuration reloaded")
@@ -203,6 +204,13 @@ extension GatewayDaemon {
 }
 
 extension LoadedGateway {
+    /// EAP servers of our own, by the name of their settings.
+    func eapServers(_ revocation: @escaping @Sendable () -> any RevocationView) -> [String: LocalEAPDesk.Server] {
+        guard var server = eap else { return [:] }
+        server.judge = eapAnchors.map { EAPCertificateJudge(anchors: $0, revocation: revocation) }
+        return ["local": server]
+    }
+
     /// The secrets, for the shard.
     func oracle(_ crypto: any CryptoProvider) -> LocalKeyOracle {
         LocalKeyOracle(crypto: crypto, signers: signers, preSharedKeys: preSharedKeys, ppks: ppks)

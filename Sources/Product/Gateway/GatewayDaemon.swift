@@ -22,6 +22,8 @@ public final class GatewayDaemon: Sendable {
     let registry: PeerRegistry
     let dataplane: UserspaceDataplane
     let shard: ControlShard
+    /// The gateway's own EAP server.
+    let eap: LocalEAPDesk
     let audit: AuditWriter
     let revocation: RevocationWatcher
     let current: Mutex<LoadedGateway>
@@ -97,6 +99,9 @@ public final class GatewayDaemon: Sendable {
             throw error
         }
         do throws(CulvertError) {
+            let pool = BoundedPool(name: "culvert-work", threads: 2, limit: 4096)
+            let view = revocation
+            eap = LocalEAPDesk(servers: loaded.eapServers { view.view }, pool: pool)
             shard = try Self.startShard(
                 loaded,
                 dataplane,
@@ -105,7 +110,9 @@ public final class GatewayDaemon: Sendable {
                 revocation,
                 audit,
                 secretsFile.secrets,
-                logger
+                logger,
+                pool,
+                eap
             )
         } catch {
             revocation.stop()
@@ -124,7 +131,9 @@ public final class GatewayDaemon: Sendable {
         _ revocation: RevocationWatcher,
         _ audit: AuditWriter,
         _ secrets: ReturnSecrets,
-        _ logger: Logger
+        _ logger: Logger,
+        _ pool: BoundedPool,
+        _ eap: LocalEAPDesk
     ) throws(CulvertError) -> ControlShard {
         let configuration = loaded.configuration
         let controller = GatewayController.Parts(
@@ -148,7 +157,8 @@ public final class GatewayDaemon: Sendable {
             spis: SPIAllocator(node: 0, shard: 0, key: (random.next(), random.next()), start: random.next()),
             oracle: loaded.oracle(crypto),
             authenticator: loaded.authenticator(crypto, registry) { revocation.view },
-            pool: BoundedPool(name: "culvert-work", threads: 2, limit: 4096)
+            pool: pool,
+            eap: EAPRouter(["local": eap])
         )
         parts.secrets = secrets
         let shardParts = parts

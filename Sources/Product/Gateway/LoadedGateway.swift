@@ -24,11 +24,16 @@ public struct LoadedGateway: Sendable {
     let preSharedKeys: [KeyID: SecretBytes]
     let ppks: [KeyID: SecretBytes]
     let trust: [String: CertificateAuthenticator.Trust]
+    /// The gateway's own EAP server.
+    let eap: LocalEAPDesk.Server?
+    let eapAnchors: TrustAnchors?
 
     /// The connection of everybody who has no entry of its own.
     static let agents = "agents"
     /// The connection of all `peers:` entries with a distinguished name, when there are several.
     static let namedPeers = "peers by name"
+    /// The connection of all whom EAP alone authenticates.
+    static let users = "users"
     /// The connection of a `peers:` entry.
     static func connectionName(_ peer: PolicyPeer) -> String { "peer:\(peer.name)" }
 
@@ -70,6 +75,8 @@ public struct LoadedGateway: Sendable {
         for peer in unresolved where !peer.isKnownByItsSubject { try builder.add(peer, authorities: peerAnchors) }
         try builder.addNamed(named, authorities: peerAnchors)
         builder.addAgents()
+        try builder.addUsers(unresolved.filter(\.isUserOfEAP))
+        let eap = EAPLoader(configuration: configuration, own: own, chain: builder.chain)
         var limits = IKELimits()
         limits.halfOpenLifetime = configuration.ike.halfOpenLife
         limits.cookieThreshold = configuration.ike.cookiesFrom
@@ -89,7 +96,9 @@ public struct LoadedGateway: Sendable {
             signers: builder.signers,
             preSharedKeys: builder.preSharedKeys,
             ppks: builder.ppks,
-            trust: builder.trust
+            trust: builder.trust,
+            eap: try eap.server(),
+            eapAnchors: try eap.userAnchors()
         )
     }
 
@@ -141,6 +150,13 @@ extension PolicyPeer {
     var isKnownByItsSubject: Bool {
         guard case .distinguishedName = id, case .certificate = authentication else { return false }
         return true
+    }
+}
+
+extension PolicyPeer {
+    /// Whether EAP alone says who it is.
+    var isUserOfEAP: Bool {
+        if case .eap = authentication { true } else { false }
     }
 }
 

@@ -60,18 +60,24 @@ public final class CertificateAuthenticator: PeerAuthenticator {
         self.revocation = revocation
     }
 
+    /// Under which name the trust of a round stands (RFC 4739): the first one has the connection's own.
+    public static func name(_ connection: String, round: Int) -> String {
+        round == 0 ? connection : "\(connection)#\(round + 1)"
+    }
+
     /// Path, then identity, then signature: nothing about the peer is believed before all three hold.
     public func verify(_ request: PeerVerificationRequest, wallClock: WallTime) -> PeerVerification {
-        guard let trust = trust[request.connection] else {
+        let name = Self.name(request.connection, round: request.round)
+        guard let trust = trust[name] else {
             return .refused(reason: "connection \(request.connection) trusts no certificates")
         }
-        let key = ValidatedChainCache<VerificationKey>.Key(label: request.connection, chain: request.certificates)
+        let key = ValidatedChainCache<VerificationKey>.Key(label: name, chain: request.certificates)
         let view = revocation()
         if let found = known.withLock({ $0.find(key, wallClock: wallClock, revocation: view) }) {
             return verify(request, found.peer, found.companion, trust)
         }
         switch validate(request.certificates, trust, wallClock, view) {
-        case .failure(let failure): return .refused(reason: "\(failure.code): \(failure.description)")
+        case .failure(let failure): return .refused(AuthenticationFailure(failure))
         case .success(let peer):
             guard let parsed = try? crypto.verificationKey(spkiDER: peer.spkiDER) else {
                 return .refused(reason: "auth_signature: the key of the certificate cannot be used")
@@ -89,7 +95,7 @@ public final class CertificateAuthenticator: PeerAuthenticator {
         _ key: VerificationKey,
         _ trust: Trust
     ) -> PeerVerification {
-        if let refusal = identityRefusal(request.identity, peer) { return .refused(reason: refusal) }
+        if let refusal = identityRefusal(request.identity, peer) { return .refused(refusal) }
         return checkSignature(request, peer, key, trust)
     }
 
@@ -105,15 +111,15 @@ public final class CertificateAuthenticator: PeerAuthenticator {
             peer = found.peer
         } else {
             switch validate(request.certificates, trust, wallClock, view) {
-            case .failure(let failure): return .refused(reason: "\(failure.code): \(failure.description)")
+            case .failure(let failure): return .refused(AuthenticationFailure(failure))
             case .success(let valid): peer = valid
             }
         }
-        if let refusal = identityRefusal(request.identity, peer) { return .refused(reason: refusal) }
+        if let refusal = identityRefusal(request.identity, peer) { return .refused(refusal) }
         return .accepted(verified(peer, proof: "ticket"))
     }
 
-    private func identityRefusal(_ claimed: Identity, _ peer: ValidatedPeer) -> String? {
+    private func identityRefusal(_ claimed: Identity, _ peer: ValidatedPeer) -> AuthenticationFailure? {
         do throws(ValidationFailure) {
             guard let identity = CertificateIdentity(claimed) else {
                 throw .identityUnusable(identity: claimed.description, reason: "no certificate proves it")
@@ -121,7 +127,7 @@ public final class CertificateAuthenticator: PeerAuthenticator {
             try IdentityBinding.check(identity, against: peer)
             return nil
         } catch {
-            return "\(error.code): \(error.description)"
+            return AuthenticationFailure(error)
         }
     }
 

@@ -9,6 +9,7 @@ extension FailureReport {
         if let connection { details.append(("connection", connection)) }
         if let child { details.append(("child", child)) }
         if let remoteIdentity { details.append(("claimed", "\(remoteIdentity)")) }
+        details.append(("reason", word))
         let (code, message, more) = explanation
         return CulvertError(code, message, details: details + more)
     }

@@ -19,6 +19,8 @@ struct EAPDouble {
     var isEndless = false
     /// The server believes every password: what follows depends on the key alone.
     var believesEverything = false
+    /// Our peer likes nothing any more.
+    var refuses = false
     /// A name that the server proves, whatever the peer said.
     var proves: String?
     /// Packets that our peer was asked about.
@@ -81,7 +83,9 @@ struct EAPDouble {
 
     mutating func step(_ request: EAPPeerRequest) -> EAPPeerStep {
         asked.append(request.request)
-        guard let packet = EAPPayload(packet: request.request) else { return .failed(reason: "eap_failed: no packet") }
+        guard !refuses, let packet = EAPPayload(packet: request.request) else {
+            return .failed(reason: "eap_failed: no packet")
+        }
         if packet.isSuccess {
             let key = Self.key(password, packet.identifier)
             return .succeeded(key: makesKey ? key : nil, authenticatesServer: isMutual)

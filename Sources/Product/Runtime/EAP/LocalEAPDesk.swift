@@ -58,21 +58,28 @@ public final class LocalEAPDesk: EAPDesk {
     }
 
     private struct State {
+        var servers: [String: Server]
+        var peers: [String: Peer]
         var conversations: [EAPSessionID: Conversation] = [:]
         /// Those whose step is on the pool; one that ends meanwhile is not kept.
         var busy: Set<EAPSessionID> = []
     }
 
-    private let servers: [String: Server]
-    private let peers: [String: Peer]
     private let pool: BoundedPool
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// Makes a desk; settings are found by the names that the engine's connections use.
     public init(servers: [String: Server] = [:], peers: [String: Peer] = [:], pool: BoundedPool) {
-        self.servers = servers
-        self.peers = peers
         self.pool = pool
+        state = Mutex(State(servers: servers, peers: peers))
+    }
+
+    /// Replaces all settings, at a reload. Conversations that run keep theirs.
+    public func replace(servers: [String: Server] = [:], peers: [String: Peer] = [:]) {
+        state.withLock { state in
+            state.servers = servers
+            state.peers = peers
+        }
     }
 
     /// The next step of an EAP server.
@@ -94,7 +101,7 @@ public final class LocalEAPDesk: EAPDesk {
             }
             (input, begun) = (.packet(response), (server, settings, peer))
         } else {
-            guard let settings = servers[request.settings] else {
+            guard let settings = state.withLock({ $0.servers[request.settings] }) else {
                 return refuse("eap_unconfigured: no EAP is configured by the name \(request.settings)")
             }
             let server = EAPServer(
@@ -185,7 +192,7 @@ public final class LocalEAPDesk: EAPDesk {
         case .peer(let peer, let settings): begun = (peer, settings)
         case .server: return answer(.failed(reason: "eap_unexpected: this end is the server"))
         case nil:
-            guard let settings = peers[request.settings] else {
+            guard let settings = state.withLock({ $0.peers[request.settings] }) else {
                 return answer(
                     .failed(reason: "eap_unconfigured: no EAP is configured by the name \(request.settings)")
                 )

@@ -229,7 +229,7 @@ struct GatewayCheck {
     private mutating func secrets(of peer: PolicyPeer) {
         switch peer.authentication {
         case .certificate(.file(let path)): _ = certificates(path)
-        case .certificate(.own), .certificate(.publicKey): return
+        case .certificate(.own), .certificate(.publicKey), .eap: return
         case .presharedKey(let path):
             do throws(CulvertError) {
                 var bytes = try Files.readPrivate(path)

@@ -131,8 +131,14 @@ enum ExplainSubject {
             case .certificate(.own): .certificate(issuer: "", isOwn: true)
             case .certificate(.publicKey(let digest)): .certificate(issuer: digest, isOwn: false)
             case .certificate(.file(let path)): .certificate(issuer: "file:\(path)", isOwn: false)
+            case .eap: .eap
             }
-        return PolicySubject(identity: entry.id, authentication: authentication, tenant: document.tenant)
+        return PolicySubject(
+            identity: entry.id,
+            authentication: authentication,
+            tenant: document.tenant,
+            eap: entry.eapExample
+        )
     }
 
     /// `10.20.0.2:443`, `[fd00::1]:53/udp`, `10.20.0.2/icmp`; TCP unless it says otherwise.

@@ -9,7 +9,8 @@ public enum LocalAuthentication: Hashable, Sendable {
     /// By EAP, as initiator; the driver knows method, identity and secret by the name of the settings (RFC 7296 §2.16).
     case eap(settings: String)
 
-    var isEAP: Bool {
+    /// Whether EAP is to prove it.
+    public var isEAP: Bool {
         if case .eap = self { true } else { false }
     }
 }

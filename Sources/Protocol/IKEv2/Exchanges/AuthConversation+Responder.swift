@@ -46,9 +46,12 @@ extension Engine {
         }
     }
 
+    /// A peer that breaks off within EAP liked our method's last packet too little: its password was refused, or our
+    /// certificate.
     private func abandon(_ sa: IKESA, _ error: NotifyType) {
         respond(sa, [])
-        fail(sa, .peerRefused(error))
+        guard let eap = sa.handshake?.conversation.eap, !eap.hasSucceeded else { return fail(sa, .peerRefused(error)) }
+        fail(sa, .authentication("eap_abandoned: the peer ended EAP with \(error) before it had succeeded"))
     }
 
     // MARK: Rounds
