@@ -133,7 +133,10 @@ private let peers: Tree = [
 
 private let users: Tree = [
     "version": "1",
-    "resources": ["registry": ["address": "10.20.0.2", "ports": ["443"]], "wiki": ["address": "10.20.0.3"]],
+    "resources": [
+        "registry": ["address": "10.20.0.2", "ports": ["tcp/443"]],
+        "wiki": ["address": "10.20.0.3", "ports": ["tcp/443"]],
+    ],
     "peers": [
         ["name": "staff", "eap_group": "staff", "allow": ["registry"]],
         ["name": "anna", "eap_user": "anna", "allow": ["wiki"]],
