@@ -1,7 +1,8 @@
 import IKEMessage
-import IKEv2
 import IPsecTypes
 import Testing
+
+@testable import IKEv2
 
 @Suite struct SelectorAndAddressTests {
     private func remoteAccess(_ families: [IPAddress.Family] = [.v4, .v6]) -> ConnectionConfiguration {
@@ -58,6 +59,41 @@ import Testing
         #expect(pair.childB?.owner == lease.owner)
         #expect(pair.statusB?.tenant == "acme" && pair.statusB?.session == "s7")
         #expect(pair.b.authorizations.first?.requestedAttributes?.contains(.internalIP4Address(nil)) == true)
+    }
+
+    /// As OpenIKED asks, which does not know its address yet.
+    @Test func anUnspecifiedAddressStandsForTheOneThatIsGiven() {
+        var asking = remoteAccess([.v4])
+        asking.children = [
+            child(
+                "default",
+                local: [TrafficSelector(addresses: IPRange(.v4(0)))],
+                remote: [.everything(.v4), .everything(.v6)]
+            )
+        ]
+        let pair = Pair(asking, pskB())
+        gateway(lease)(pair.b)
+        // SK{IDi, AUTH, CP(CFG_REQUEST), SAi2, TSi(0.0.0.0), TSr(any)} -->
+        // <-- SK{IDr, AUTH, CP(CFG_REPLY), SAr2, TSi(10.99.0.7), TSr(10.20.0.0/28[tcp/443], ...)}
+        pair.initiate(asking)
+        pair.settle()
+        let children = pair.b.reports.compactMap { report -> ChildSAStatus? in
+            guard case .childEstablished(_, let child) = report else { return nil }
+            return child
+        }
+        #expect(children.first?.remoteSelectors == [TrafficSelector(addresses: IPRange(.v4(0x0A63_0007)))])
+    }
+
+    /// As it answers, and asks, when a child is rekeyed: only what was agreed comes in.
+    @Test func anUnspecifiedAddressNeverWidens() {
+        let host = TrafficSelector(addresses: IPRange(.v4(0x0A63_0007)))
+        let network = selector("10.30.0.0/24")
+        let open = TrafficSelector(ipProtocol: 6, ports: PortRange(443), addresses: IPRange(.v4(0)))
+        let closed = TrafficSelector(ipProtocol: 6, ports: PortRange(443), addresses: host.addresses)
+        #expect(Narrowing.named([open, network], within: [host, network]) == [closed, network])
+        #expect(Narrowing.named([open], within: [network]) == [open])
+        #expect(Narrowing.named([.everything(.v4)], within: [host]) == [.everything(.v4)])
+        #expect(Narrowing.named([TrafficSelector(addresses: IPRange(.v6(0, 0)))], within: [host]).first != host)
     }
 
     @Test func theIKESAEndsWithItsLease() {

@@ -197,7 +197,7 @@ extension Engine {
         guard
             let selectors = Narrowing.narrow(
                 wantedLocal: request.localSelectors,
-                wantedRemote: request.remoteSelectors,
+                wantedRemote: Narrowing.named(request.remoteSelectors, within: allowedRemote),
                 allowedLocal: grant.localSelectors,
                 allowedRemote: allowedRemote,
                 limit: configuration.limits.selectors

@@ -144,7 +144,10 @@ extension Engine {
             return .failure(ChildError(refusal(asked, error.type)))
         }
         let local = payloads.initiatorSelectors?.selectors ?? []
-        let remote = payloads.responderSelectors?.selectors ?? []
+        let remote = Narrowing.named(
+            payloads.responderSelectors?.selectors ?? [],
+            within: asked.remoteSelectors
+        )
         guard Narrowing.isNarrowed(local, from: asked.localSelectors),
             Narrowing.isNarrowed(remote, from: asked.remoteSelectors)
         else {

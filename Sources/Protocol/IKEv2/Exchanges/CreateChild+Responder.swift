@@ -159,7 +159,7 @@ extension Engine {
         guard
             let selectors = Narrowing.narrow(
                 wantedLocal: request.localSelectors,
-                wantedRemote: request.remoteSelectors,
+                wantedRemote: Narrowing.named(request.remoteSelectors, within: allowedRemote),
                 allowedLocal: allowedLocal,
                 allowedRemote: allowedRemote,
                 limit: configuration.limits.selectors

@@ -23,6 +23,24 @@ enum Narrowing {
         !answer.isEmpty && answer.allSatisfy { granted in wanted.contains { $0.contains(granted) } }
     }
 
+    /// A peer's side with its address in the place of the unspecified one.
+    ///
+    /// OpenIKED writes 0.0.0.0 or :: where it means the address that it gets from us: at set-up, where RFC 7296 §2.19 has it
+    /// ask for the whole range, and when either side rekeys. Only addresses that `allowed` names alone come in, so nothing
+    /// is widened.
+    static func named(_ wanted: [TrafficSelector], within allowed: [TrafficSelector]) -> [TrafficSelector] {
+        wanted.flatMap { selector -> [TrafficSelector] in
+            let range = selector.addresses
+            guard range.first == range.last, [.v4(0), .v6(0, 0)].contains(range.first) else { return [selector] }
+            let hosts = allowed.map(\.addresses).filter { host in
+                host.first == host.last && host.first.family == range.first.family
+            }
+            return hosts.isEmpty
+                ? [selector]
+                : hosts.map { TrafficSelector(ipProtocol: selector.ipProtocol, ports: selector.ports, addresses: $0) }
+        }
+    }
+
     /// Selectors for exactly these addresses.
     static func hosts(_ addresses: [IPAddress]) -> [TrafficSelector] {
         addresses.map { TrafficSelector(addresses: IPRange($0)) }
