@@ -229,7 +229,8 @@ life_calls() { # KIND
   expect "Culvert grants 10.20.0.0/28" fact_is b lts 10.20.0.0/28
   ping_through
   [ "$what" = openiked ] || return 0
-  on a stop
+  on a stop; again b # (it says no goodbye)
+  gateway "${ours_gives[@]}" lts=10.20.0.0/28
   caller "$what" local=10.2.0.2 remote=203.0.113.10 "${theirs_has[@]}" rts=10.20.0.0/28 espre=30 ikere=45
   start a; call
   rekey_by_time
