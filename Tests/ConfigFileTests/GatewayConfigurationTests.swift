@@ -207,3 +207,34 @@ private func problems(_ text: String) -> [ConfigProblem] {
     #expect(full == StandardPaths(configuration: "/c/culvert", state: "/s/culvert", run: "/run/user/7/culvert"))
     #expect(GatewayConfiguration(paths: full).files.ca == "/s/culvert/ca")
 }
+
+@Test func radiusServersAreReadWithTheirSecretsFiles() throws {
+    let text = """
+        eap: {server: radius}
+        radius:
+          servers:
+            - {name: r1, address: 10.20.0.2, secret_file: radius.secret}
+            - {name: r2, address: "fd00::2", port: 11812, accounting_port: 11813, secret_file: /etc/r2}
+          dynamic_authorization:
+            - {address: 10.20.0.2, secret_file: radius.secret}
+        """
+    let radius = try decode(text).radius
+    #expect(radius.servers.map(\.name) == ["r1", "r2"])
+    #expect(radius.servers.map(\.port) == [1812, 11_812])
+    #expect(radius.servers.map(\.accountingPort) == [1813, 11_813])
+    #expect(radius.servers.map(\.secretFile) == ["/etc/culvert/radius.secret", "/etc/r2"])
+    #expect(radius.dynamicClients.map(\.address) == [try #require(IPAddress("10.20.0.2"))])
+    // What is shown reads back the same.
+    let shown = GatewayConfiguration.defaultsText(try decode(text))
+    #expect(try decode(shown).radius == radius)
+}
+
+@Test func radiusSettingsThatCannotWorkAreRefused() {
+    func codes(_ text: String) -> [ErrorCode] { problems(text).map(\.code) }
+    #expect(codes("eap: {server: radius}\n") == [.missingKey])
+    #expect(codes("radius: {servers: [{name: r1, address: 10.0.0.1}]}\n") == [.missingKey])
+    #expect(codes("radius: {servers: [{nmae: r1, address: 10.0.0.1, secret_file: s}]}\n").contains(.unknownKey))
+    #expect(codes("radius: {budget: 29s}\nike: {half_open_life: 20s}\n") == [.outOfRange])
+    let server = "{name: r1, address: 10.0.0.1, secret_file: s}"
+    #expect(codes("radius: {servers: [\(server), \(server)]}\n") == [.duplicateName])
+}

@@ -24,6 +24,8 @@ public enum AuditEvent: String, Hashable, Sendable, Codable, CaseIterable {
     case sessionEnd = "session.end"
     /// An authenticated identity was refused by policy or limits.
     case sessionRefused = "session.refused"
+    /// A RADIUS server changed what a session may do (RFC 5176).
+    case sessionChanged = "session.changed"
     /// A lease was renewed.
     case leaseRenewed = "lease.renewed"
     /// A peer could not be authenticated.

@@ -112,6 +112,7 @@ extension GatewayConfiguration {
                 hint: "a file with \"version: 1\" and \"users:\", mode 0600"
             )
         }
+        checkRADIUS(map)
         if listen.ikePort == listen.natPort, let inner = map.map("listen", subject: "listen") {
             map.diagnostics.report(
                 .invalidValue,
@@ -125,6 +126,34 @@ extension GatewayConfiguration {
         for (index, pool) in (network.pools ?? []).enumerated() {
             let place = index < places.count ? places[index].place : node.place
             checkPool(pool, index, place, map.diagnostics)
+        }
+    }
+
+    private func checkRADIUS(_ map: ConfigMap) {
+        if eap.server == .radius, radius.servers.isEmpty, let inner = map.map("eap", subject: "eap") {
+            map.diagnostics.report(
+                .missingKey,
+                at: inner.place(of: "server"),
+                "eap.server is radius, and radius.servers names none",
+                hint: "radius: {servers: [{name: r1, address: 192.0.2.2, secret_file: radius.secret}]}"
+            )
+        }
+        guard let inner = map.map("radius", subject: "radius") else { return }
+        // Whoever cannot be judged must still be told (E11).
+        if radius.budget >= ike.halfOpenLife {
+            map.diagnostics.report(
+                .outOfRange,
+                at: inner.place(of: "budget"),
+                "radius.budget must be shorter than ike.half_open_life"
+            )
+        }
+        var seen: Set<String> = []
+        for server in radius.servers where !seen.insert(server.name).inserted {
+            map.diagnostics.report(
+                .duplicateName,
+                at: inner.place(of: "servers"),
+                "two RADIUS servers are named \(server.name)"
+            )
         }
     }
 

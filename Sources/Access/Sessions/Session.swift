@@ -65,7 +65,7 @@ public struct SessionRequest: Sendable {
     /// The certificate's serial number, in hexadecimal.
     public var certificateSerial: String?
     /// Addresses of the pools that it must get instead of any: a RADIUS server's Framed-IP-Address.
-    public var framedAddresses: [IPAddress] = []
+    public var framedAddresses: [IPAddress]
     /// How long it may last at most: a RADIUS server's Session-Timeout.
     public var longest: Duration?
     /// Whether a newer session replaces older ones of the same identity: yes for jobs and agents, no for sites.
@@ -79,6 +79,8 @@ public struct SessionRequest: Sendable {
         families: [IPAddress.Family] = [.v4, .v6],
         certificateEnds: WallTime? = nil,
         certificateSerial: String? = nil,
+        framedAddresses: [IPAddress] = [],
+        longest: Duration? = nil,
         replacesOlder: Bool? = nil
     ) {
         self.id = id
@@ -87,6 +89,8 @@ public struct SessionRequest: Sendable {
         self.families = families
         self.certificateEnds = certificateEnds
         self.certificateSerial = certificateSerial
+        self.framedAddresses = framedAddresses
+        self.longest = longest
         self.replacesOlder = replacesOlder ?? (grant.peer == nil)
     }
 }

@@ -45,7 +45,7 @@ extension GatewayController {
     /// Whether a tunnel may stay under another grant: its packets are checked against its rules as they read now, so a
     /// narrower one holds at once. A wider one needs new selectors, and a rule that no longer fits or other addresses a
     /// new negotiation: that tunnel is closed, and its agent comes back with the new grant.
-    private func keeps(_ old: PolicyGrant, _ new: PolicyGrant) -> Bool {
+    func keeps(_ old: PolicyGrant, _ new: PolicyGrant) -> Bool {
         old.virtualAddress == new.virtualAddress && old.remoteSelectors == new.remoteSelectors
             && Set(new.ruleIndices).isSuperset(of: old.ruleIndices)
             && new.selectors.allSatisfy { selector in old.selectors.contains { $0.contains(selector) } }

@@ -48,6 +48,7 @@ extension GatewayController {
         record.suite = status.suite.map { "\($0)" }
         describe(session, in: &record)
         parts.audit.write(record)
+        accountStart(session, now: shard.now)
         parts.logger.info(
             "session started",
             metadata: [
@@ -118,11 +119,13 @@ extension GatewayController {
         }
         var record = record(.sessionEnd)
         record.path = status.path
-        record.reason = endings.removeValue(forKey: id)?.rawValue ?? reason.word
+        let end = endings.removeValue(forKey: id)
+        record.reason = end?.rawValue ?? reason.word
         record.count(counters)
         if let session {
             describe(session, in: &record)
             record.seconds = (shard.now - session.started).components.seconds
+            accountStop(session, reason, end, counters, now: shard.now)
         }
         parts.audit.write(record)
         parts.logger.info("session ended", metadata: ["session": "\(id)", "reason": "\(record.reason ?? "")"])
@@ -134,6 +137,7 @@ extension GatewayController {
             sessions.close(session, now: shard.now)
             ended[session] = nil
             endings[session] = nil
+            radiusSessions[session] = nil
         }
         // A refusal by policy has its own record already.
         if case .refused = failure.cause { return }

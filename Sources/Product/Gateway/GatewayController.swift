@@ -8,6 +8,7 @@ import Logging
 import PKI
 import PacketIO
 import Policy
+import RADIUS
 import Runtime
 import Sessions
 
@@ -23,6 +24,8 @@ final class GatewayController: ShardDelegate {
         var makeSessionID: @Sendable () -> String
         /// The newest revocations: what was revoked between a peer's verification and its authorization still counts.
         var revocation: @Sendable () -> any RevocationView
+        /// RADIUS servers; nil without any.
+        var radius: RADIUSService?
     }
 
     let parts: Parts
@@ -41,6 +44,8 @@ final class GatewayController: ShardDelegate {
     var endings: [String: SessionEnd] = [:]
     /// Routes to sites' networks, by session.
     var siteRoutes: [String: [IPPrefix]] = [:]
+    /// What RADIUS is told of each session, by session.
+    var radiusSessions: [String: RADIUSSession] = [:]
     /// Sessions that the table has let go of and whose IKE SA is still to close.
     var ended: [String: Session] = [:]
     /// IKE SAs without a session (no address was left): closed when their peer has had its time to ask again.
@@ -116,6 +121,10 @@ final class GatewayController: ShardDelegate {
         case .denied(let denial): return refuse(request, denial.error, .authenticationFailed)
         case .allowed(let allowed): grant = allowed
         }
+        let accepted = acceptance(request)
+        if let accepted, let error = unknownFilter(accepted.authorization) {
+            return refuse(request, error, .authenticationFailed)
+        }
         let opened: (session: Session, replaced: [Session])
         do throws(SessionRefusal) {
             opened = try sessions.open(
@@ -125,7 +134,9 @@ final class GatewayController: ShardDelegate {
                     grant: grant,
                     families: requestedFamilies(request),
                     certificateEnds: request.rounds.compactMap(\.verified.notAfter).min(),
-                    certificateSerial: peer.map { "\($0.serial)" }
+                    certificateSerial: peer.map { "\($0.serial)" },
+                    framedAddresses: accepted?.authorization.addresses ?? [],
+                    longest: accepted?.authorization.sessionTimeout.map { .seconds(Int64($0)) }
                 ),
                 now: now,
                 wall: wallClock
@@ -142,6 +153,7 @@ final class GatewayController: ShardDelegate {
         if session.leaseEnds != nil { nextRenewal = nextRenewal ?? now + Self.renewalInterval }
         sessionOf[request.ikeSA] = session.id
         ikeSAs[session.id] = request.ikeSA
+        remember(session, request)
         var answer = authorization(session, now, wallClock)
         // A site keeps its older IKE SAs unless the new one took their fixed address.
         if !opened.replaced.isEmpty { answer.replacesOlder = true }
@@ -207,13 +219,14 @@ final class GatewayController: ShardDelegate {
     // MARK: Deadlines
 
     var nextDeadline: Instant? {
-        [sessions.nextDeadline(), nextRenewal, strangers.nextSummary, withoutSession.values.min()].compactMap { $0 }
-            .min()
+        [sessions.nextDeadline(), nextRenewal, strangers.nextSummary, withoutSession.values.min(), nextInterim]
+            .compactMap { $0 }.min()
     }
 
     func handleTimeout(shard: ShardCore) {
         let now = shard.now
         if let due = nextRenewal, due <= now { renewLeases(shard) }
+        if let due = nextInterim, due <= now { accountInterim(shard) }
         for (session, end) in sessions.expire(now: now) {
             guard let id = ikeSAs[session.id] else { continue }
             endings[session.id] = end

@@ -80,6 +80,7 @@ extension GatewayDaemon {
     static func restartOnly(_ old: GatewayConfiguration, _ new: GatewayConfiguration) -> [String] {
         var keys: [String] = []
         if old.listen != new.listen { keys.append("listen") }
+        if old.radius != new.radius { keys.append("radius") }
         if old.network.tun != new.network.tun { keys.append("network.tun") }
         if old.network.mtu != new.network.mtu { keys.append("network.mtu") }
         if old.network.snat != new.network.snat { keys.append("network.snat") }
@@ -199,7 +200,7 @@ extension GatewayDaemon {
         ]
         for (cause, count) in traffic.drops where count > 0 { counters["drop_\(cause)"] = count }
         for (reason, count) in ike.dropped where count > 0 { counters["ike_drop_\(reason.rawValue)"] = count }
-        return counters
+        return counters.merging(radius.counters) { $1 }
     }
 }
 

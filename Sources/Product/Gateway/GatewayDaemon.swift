@@ -24,6 +24,7 @@ public final class GatewayDaemon: Sendable {
     let shard: ControlShard
     /// The gateway's own EAP server.
     let eap: LocalEAPDesk
+    let radius: GatewayRADIUS
     let audit: AuditWriter
     let revocation: RevocationWatcher
     let current: Mutex<LoadedGateway>
@@ -102,6 +103,8 @@ public final class GatewayDaemon: Sendable {
             let pool = BoundedPool(name: "culvert-work", threads: 2, limit: 4096)
             let view = revocation
             eap = LocalEAPDesk(servers: loaded.eapServers { view.view }, pool: pool)
+            radius = try GatewayRADIUS(loaded, audit: audit, logger: logger, run: Self.makeULID()) { later.value }
+            let desks = EAPRouter(["local": eap, "radius": radius.desk])
             shard = try Self.startShard(
                 loaded,
                 dataplane,
@@ -112,7 +115,8 @@ public final class GatewayDaemon: Sendable {
                 secretsFile.secrets,
                 logger,
                 pool,
-                eap
+                desks,
+                radius.service
             )
         } catch {
             revocation.stop()
@@ -121,6 +125,13 @@ public final class GatewayDaemon: Sendable {
             throw error
         }
         later.set(shard)
+    }
+
+    private static func makeULID() -> String {
+        ULID(
+            milliseconds: UInt64(max(0, SystemClock.wallNanoseconds / 1_000_000)),
+            random: SystemRandom.bytes(ULID.randomByteCount)
+        ).description
     }
 
     private static func startShard(
@@ -133,7 +144,8 @@ public final class GatewayDaemon: Sendable {
         _ secrets: ReturnSecrets,
         _ logger: Logger,
         _ pool: BoundedPool,
-        _ eap: LocalEAPDesk
+        _ eap: EAPRouter,
+        _ radius: RADIUSService?
     ) throws(CulvertError) -> ControlShard {
         let configuration = loaded.configuration
         let controller = GatewayController.Parts(
@@ -142,13 +154,9 @@ public final class GatewayDaemon: Sendable {
             audit: audit,
             logger: logger,
             replaceRules: { dataplane.replaceRules($0) },
-            makeSessionID: {
-                ULID(
-                    milliseconds: UInt64(max(0, SystemClock.wallNanoseconds / 1_000_000)),
-                    random: SystemRandom.bytes(ULID.randomByteCount)
-                ).description
-            },
-            revocation: { revocation.view }
+            makeSessionID: { makeULID() },
+            revocation: { revocation.view },
+            radius: radius
         )
         var random = SystemRandom()
         var parts = ControlShard.Parts(
@@ -158,7 +166,7 @@ public final class GatewayDaemon: Sendable {
             oracle: loaded.oracle(crypto),
             authenticator: loaded.authenticator(crypto, registry) { revocation.view },
             pool: pool,
-            eap: EAPRouter(["local": eap])
+            eap: eap
         )
         parts.secrets = secrets
         let shardParts = parts
@@ -260,6 +268,7 @@ public final class GatewayDaemon: Sendable {
         shard.shutDown(grace: Self.deleteGrace) { _, delegate in
             (delegate as? GatewayController)?.network.tearDown()
         }
+        radius.stop()
         revocation.stop()
         let name = current.withLock { $0.configuration.name }
         audit.write(AuditRecord(.daemonStop, at: SystemClock.wall, gateway: name))
