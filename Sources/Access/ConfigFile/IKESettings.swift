@@ -74,6 +74,7 @@ public struct IKESettings: Hashable, Sendable {
     }
 
     /// Keys that both ends have.
+    // Long because it is a table.
     static var commonFields: [ConfigField<IKESettings>] {
         [
             .setting(
