@@ -150,7 +150,7 @@ import Testing
                 header: header,
                 payloads: [.notify(.invalidIKESPI), .notify(.quickCrashDetection, token)]
             ).serialise()
-            pair.inject(Packet(bytes: bytes, path: pair.pathA.reversed, sender: "B"))
+            pair.inject(Packet(bytes: bytes, path: sa.path.reversed, sender: "B"))
         }
         #expect(pair.statusA?.phase == .established)
         #expect(pair.a.endpoint.statistics.dropped[.limit] ?? 0 >= 46)
@@ -162,13 +162,13 @@ import Testing
         let pair = pair()
         restart(pair)
         let child = try #require(pair.childA)
-        pair.event(pair.b, .backend(.unknownSPI(child.outboundSPI, path: pair.pathA.reversed)))
+        pair.event(pair.b, .backend(.unknownSPI(child.outboundSPI, path: pair.floatedPath.reversed)))
         pair.settle()
         #expect(pair.statusA == nil)
         // A stranger's INVALID_SPI costs a liveness check and nothing else.
         let living = self.pair()
         let spi = try #require(living.childA?.outboundSPI)
-        living.event(living.b, .backend(.unknownSPI(spi, path: living.pathA.reversed)))
+        living.event(living.b, .backend(.unknownSPI(spi, path: living.floatedPath.reversed)))
         living.settle()
         living.expectAgreement()
         #expect(living.trace.last?.summary == "B INFORMATIONAL 2 response")

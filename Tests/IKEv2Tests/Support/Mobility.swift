@@ -13,6 +13,9 @@ extension Pair {
     static let sixB = IPAddress.v6(0x2001_0DB8_0113_0000, 0x10)
     static let victim = IPAddress.v4(0xC633_6463)
 
+    /// A's path as it is, on port 4500 where it has floated.
+    var floatedPath: Path { saA?.path ?? pathA }
+
     /// Only packets to and from these addresses get through from here on.
     func reaches(_ addresses: Set<IPAddress>) {
         delivers = { packet in
