@@ -137,7 +137,7 @@ var targets: [Target] = [
     .target(
         name: "RuntimeDoubles", dependencies: daemon + ["CertificateAuthority"],
         path: "Tests/Support/RuntimeDoubles", swiftSettings: house),
-    tests("RuntimeTests", daemon + ["EAP", "EAPDoubles", "RuntimeDoubles", crypto]),
+    tests("RuntimeTests", daemon + ["EAPDoubles", "RuntimeDoubles", crypto]),
     tests("GatewayTests", daemon + ["CertificateAuthority", "Gateway", "RuntimeDoubles", crypto]),
     tests("AgentTests", daemon + ["CertificateAuthority", "Agent", "RuntimeDoubles"]),
     tests(

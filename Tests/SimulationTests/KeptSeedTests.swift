@@ -21,6 +21,8 @@ struct KeptSeedTests {
         Kept(kind: .adversary, seed: 39, found: "the same"),
         Kept(kind: .adversary, seed: 93, found: "the same"),
         Kept(kind: .adversary, seed: 48, found: "a copy of a message that was taken for a forgery"),
+        Kept(kind: .clean, seed: 81, found: "a crash token for a successor that the peer knew first"),
+        Kept(kind: .rekeying, seed: 47, found: "the same"),
         Kept(kind: .adversary, seed: 2, found: "an answer in clear that was taken for a run of the protocol"),
     ]
 

@@ -92,6 +92,8 @@ struct Scenario {
         conditions.delay = .milliseconds(1) ... .milliseconds(random.number(2...120))
         adapt(using: &random)
         if nat != nil { usesIPv6 = false }
+        // RFC 8200 §5: no link of IPv6 has less.
+        if usesIPv6 { conditions.mtu = max(conditions.mtu, 1280) }
     }
 
     private mutating func drawNAT(using random: inout SplitMix64) {

@@ -42,6 +42,9 @@ final class Engine {
     var spentTickets = TicketMemory()
     /// Our SPIs of IKE SAs that live on elsewhere.
     var handedOver: Set<IKESPI> = []
+    /// SPIs that we offered for a successor which the peer may know before we do, and until when.
+    var offeredSPIs: [IKESPI: Instant] = [:]
+    var offeredSPIsPrunedAt = 64
     /// IKE SAs beside a newer one of the same identity, until they go.
     var superseded: [Identity: [IKESPI]] = [:]
     /// Where clients are sent.

@@ -31,6 +31,7 @@ extension Engine {
     /// A protected request for an IKE SA that we do not have: INVALID_IKE_SPI (RFC 7296 §2.21.4), with tokens where we make
     /// them (RFC 6290 §4.5). Never longer than the request, and within a budget: the source may be forged.
     func answerUnknownIKESPI(_ header: IKEHeader, _ path: Path) {
+        guard !isOffered(header.initiatorSPI), !isOffered(header.responderSPI) else { return }
         let refusal = Payload.notify(.invalidIKESPI)
         guard mayRevealToken(header) else { return answerUnprotected(header, [refusal], path) }
         // Newest first; one that the peer got a rotation ago may be the second.
@@ -58,6 +59,19 @@ extension Engine {
         else { return false }
         return [header.initiatorSPI, header.responderSPI].allSatisfy { sas[$0] == nil && !handedOver.contains($0) }
     }
+
+    /// The peer may use the successor of an IKE SA before its answer has reached us: we have not lost that one, and say
+    /// nothing. Its request comes again.
+    func noteOffered(_ spi: IKESPI, _ timing: ConnectionTiming) {
+        if offeredSPIs.count >= offeredSPIsPrunedAt {
+            offeredSPIs = offeredSPIs.filter { $0.value > now }
+            offeredSPIsPrunedAt = max(64, offeredSPIs.count * 2)
+        }
+        // A rekeying with all its exchanges takes no longer than giving up each of them.
+        offeredSPIs[spi] = now + timing.giveUp * 8
+    }
+
+    private func isOffered(_ spi: IKESPI) -> Bool { offeredSPIs[spi].map { $0 > now } ?? false }
 
     /// RFC 6290 §4.3: whoever initiated a rekeying of the IKE SA sends its token in an exchange of its own.
     func announceCrashToken(_ successor: IKESA) {

@@ -18,6 +18,7 @@ extension Engine {
             return
         }
         let spi = freshIKESPI()
+        noteOffered(spi, sa.connection.timing)
         let offered = ProposalBuilder.ike(sa.connection.negotiableProposals, spi: spi)
         let methods = sa.connection.negotiableProposals.flatMap(\.keyExchanges)
         guard let method = methods.first(where: { $0 == suite.keyExchange }) ?? methods.first else { return }

@@ -99,8 +99,13 @@ extension Engine {
 
     /// Keepalives hold the mapping of a NAT in front of us open (RFC 3948 §4).
     func startKeepalives(_ sa: IKESA) {
-        let isNeeded = sa.nat.local && sa.path.transport == .udp4500
-        sa.timers[.keepalive] = isNeeded ? now + sa.connection.timing.keepalive : nil
+        guard sa.nat.local, sa.path.transport == .udp4500 else {
+            sa.timers[.keepalive] = nil
+            return
+        }
+        // Never later than it was: checks of the path come more often than keepalives.
+        let next = now + sa.connection.timing.keepalive
+        sa.timers[.keepalive] = min(sa.timers[.keepalive] ?? next, next)
     }
 
     // MARK: Moving

@@ -128,7 +128,9 @@ public struct DynamicAuthorization: Sendable {
         .userName, .callingStationID, .acctSessionID, .framedIPAddress, .framedIPv6Address, .class, .replyMessage,
         .acctTerminateCause,
     ]
-    private static let changes: Set<RADIUSAttributeType> = [.sessionTimeout, .filterID, .acctInterimInterval, .serviceType]
+    private static let changes: Set<RADIUSAttributeType> = [
+        .sessionTimeout, .filterID, .acctInterimInterval, .serviceType,
+    ]
 
     /// RFC 5176 §2.3: all attributes are mandatory; one that we do not serve refuses the whole.
     private func request(
