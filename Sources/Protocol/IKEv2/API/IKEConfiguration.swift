@@ -136,8 +136,6 @@ public struct IKELimits: Hashable, Sendable {
     public var eapExchanges = 50
     /// An EAP packet; methods that need more send fragments.
     public var eapBytes = 16_384
-    /// Rounds of authentication of either end (RFC 4739).
-    public var authenticationRounds = 4
     /// However long its conversations, an IKE SA whose peer is not authenticated lives no longer than this.
     public var conversationLifetime: Duration = .seconds(120)
 
