@@ -14,6 +14,7 @@ import PKI
 import PacketIO
 import Policy
 import RuntimeDoubles
+import Store
 import Synchronization
 
 @testable import Gateway
@@ -81,14 +82,20 @@ final class GatewayFixture: Sendable {
     convenience init(
         policy: String = GatewayFixture.registryPolicy,
         authority: TestAuthority? = nil,
+        leases: LeaseBook? = nil,
         adjust: (inout GatewayConfiguration) -> Void = { _ in }
     ) async throws {
         let authority = try authority ?? TestAuthority()
         let (directory, configuration) = try await Self.files(authority, policy: policy, adjust: adjust)
-        try self.init(authority, directory, configuration)
+        try self.init(authority, directory, configuration, leases: leases)
     }
 
-    init(_ authority: TestAuthority, _ directory: TestDirectory, _ configuration: GatewayConfiguration) throws {
+    init(
+        _ authority: TestAuthority,
+        _ directory: TestDirectory,
+        _ configuration: GatewayConfiguration,
+        leases: LeaseBook? = nil
+    ) throws {
         self.authority = authority
         self.directory = directory
         self.configuration = configuration
@@ -106,7 +113,8 @@ final class GatewayFixture: Sendable {
             logger: silent,
             replaceRules: { _ in },
             makeSessionID: { "session-\(sessionNumber.add(1, ordering: .relaxed).newValue)" },
-            revocation: { RevokedSerials() }
+            revocation: { RevokedSerials() },
+            leases: leases
         )
         let site = site
         shard = try ControlShard(
@@ -230,8 +238,8 @@ final class TestClient: Sendable {
     }
 
     /// Connects and waits until a Child SA stands, or something is refused.
-    func connect() async throws -> IKEReport? {
-        node.initiate(connection, to: gatewayAddress)
+    func connect(asking: [IPAddress] = []) async throws -> IKEReport? {
+        node.initiate(connection, to: gatewayAddress, asking: asking)
         _ = try await eventually { [node] in node.reports.contains { $0.isOutcome } }
         return node.reports.first { $0.isOutcome }
     }

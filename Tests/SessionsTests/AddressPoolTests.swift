@@ -142,3 +142,70 @@ func seconds(_ count: Int64) -> Instant { Instant.zero + .seconds(count) }
         }
     }
 }
+
+@Test func anAddressFromBeforeARestartGoesToItsIdentityAndToNobodyElse() throws {
+    var pool = AddressPool([try prefix("10.9.0.0/28")])
+    let mine = try #require(IPAddress("10.9.0.7"))
+    pool.remember([(mine, "a", .seconds(300))], now: .zero)
+    // A stranger asks for it by name while it rests, and later.
+    #expect(try pool.lease(.v4, session: "b", identity: "b", wanting: [mine], now: seconds(1)) != mine)
+    #expect(try pool.lease(.v4, session: "c", identity: "c", wanting: [mine], now: seconds(1)) != mine)
+    #expect(try pool.lease(.v4, session: "a", identity: "a", now: seconds(200)) == mine)
+    #expect(try pool.lease(.v4, session: "d", identity: "a", wanting: [mine], now: seconds(200)) != mine)
+}
+
+@Test func aRememberedAddressRestsNoLongerThanAnyOther() throws {
+    var pool = AddressPool([try prefix("10.9.0.0/30")], holdDown: .seconds(60))
+    let only = try #require(IPAddress("10.9.0.2"))
+    pool.remember([(only, "a", .seconds(1_000_000))], now: .zero)
+    #expect(throws: AddressPoolFailure.exhausted(.v4)) {
+        try pool.lease(.v4, session: "b", identity: "b", now: seconds(59))
+    }
+    #expect(try pool.lease(.v4, session: "b", identity: "b", now: seconds(60)) == only)
+}
+
+@Test func addressesThatArePoolsNoMoreAreNotRemembered() throws {
+    let fixed = try #require(IPAddress("10.9.0.5"))
+    var pool = AddressPool([try prefix("10.9.0.0/28")], reserved: [fixed])
+    let outside = try #require(IPAddress("10.8.0.5"))
+    let gateway = try #require(IPAddress("10.9.0.1"))
+    pool.remember([(fixed, "a", .zero), (outside, "a", .zero), (gateway, "a", .zero)], now: .zero)
+    #expect(pool.restingCount == 0)
+    #expect(
+        try pool.lease(.v4, session: "a", identity: "a", wanting: [fixed, outside, gateway], now: .zero)
+            .description == "10.9.0.2"
+    )
+}
+
+@Test func aWishIsHeardForWhatNobodyHad() throws {
+    var pool = AddressPool([try prefix("10.9.0.0/28"), try prefix("fd00::/120")])
+    let wish = try #require(IPAddress("10.9.0.9"))
+    let other = try #require(IPAddress("fd00::9"))
+    #expect(try pool.lease(.v4, session: "a", identity: "a", wanting: [other, wish], now: .zero) == wish)
+    #expect(try pool.lease(.v6, session: "a", identity: "a", wanting: [other, wish], now: .zero) == other)
+    #expect(try pool.lease(.v4, session: "b", identity: "b", wanting: [wish], now: .zero) != wish)
+    pool.release(wish, now: .zero)
+    // What it had itself comes before what it wishes for.
+    #expect(try pool.lease(.v4, session: "a2", identity: "a", wanting: [], now: .zero) == wish)
+}
+
+@Test func twoSessionsOfASiteGetTheirOwnAddressesAgain() throws {
+    var pool = AddressPool([try prefix("10.9.0.0/28")])
+    let first = try pool.lease(.v4, session: "1", identity: "site", now: .zero)
+    let second = try pool.lease(.v4, session: "2", identity: "site", now: .zero)
+    pool.release(first, now: seconds(1))
+    pool.release(second, now: seconds(2))
+    #expect(try pool.lease(.v4, session: "3", identity: "site", wanting: [first], now: seconds(3)) == first)
+    #expect(try pool.lease(.v4, session: "4", identity: "site", wanting: [second], now: seconds(3)) == second)
+}
+
+@Test func whoeverComesAndGoesOrWishesLeavesLittleBehind() throws {
+    var pool = AddressPool([try prefix("fd00::/64")], holdDown: .seconds(1))
+    for step in 0..<5000 {
+        let now = seconds(Int64(step))
+        let wish = try #require(IPAddress("fd00::1:\(String(step, radix: 16))"))
+        let address = try pool.lease(.v6, session: "s", identity: "a", wanting: [wish], now: now)
+        pool.release(address, now: now)
+    }
+    #expect(pool.restingCount == 1)
+}

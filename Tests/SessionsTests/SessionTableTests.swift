@@ -298,3 +298,18 @@ func framedAddressesOutsideThePoolOrOfTheGatewayAreRefused(_ text: String) throw
     let ended = sessions.expire(now: .zero + .seconds(30))
     #expect(ended.map(\.end) == [.hardEnd])
 }
+
+@Test func leasesAreToldInOrderAndARefusedRequestPutsThemBack() throws {
+    let engine = try engine(["a", "b"])
+    var sessions = SessionTable(pool: AddressPool([try prefix("10.99.0.0/29")]), notesLeases: true)
+    let first = try sessions.open(request("1", "a", engine), now: .zero, wall: wall).session
+    #expect(sessions.takeLeaseChanges() == [.began(first)])
+    let second = try sessions.open(request("2", "a", engine), now: .zero, wall: wall).session
+    #expect(sessions.takeLeaseChanges() == [.ended(first), .began(second)])
+    sessions.close("2", now: .zero)
+    #expect(sessions.takeLeaseChanges() == [.ended(second)])
+    #expect(sessions.takeLeaseChanges().isEmpty)
+    var wish = try request("3", "b", engine)
+    wish.wantedAddresses = [try #require(IPAddress("10.99.0.5"))]
+    #expect(try sessions.open(wish, now: .zero, wall: wall).session.addresses.first?.description == "10.99.0.5")
+}

@@ -162,3 +162,34 @@ childless() { # A B KEYS
 }
 scenario cs-childless "our agent begins without a child, strongSwan takes it" childless culvert strongswan a:ikeset='childless: prefer'
 scenario sc-childless "strongSwan begins without a child, our gateway takes it" childless strongswan culvert a:conn='childless = force'
+
+# Addresses outlive the gateway.
+sticky() { # HOW: the gateway dies while its agent is up, which comes back without a ticket
+  local how=$1 first second
+  gateway_by_init
+  agent_up || fail "up: $(tail -5 "$W/runner/up.out")"
+  first=$(inner_address)
+  kill -KILL "$(pid_of gw gateway)"; sleep 0.3
+  local leases; leases=$(at gw sh -c "find /var/lib '$W/gw' -name leases.db" | head -1)
+  [ -n "$leases" ] || fail "the gateway keeps no leases"
+  expect "nobody else may read the leases" at gw sh -c "[ \$(stat -c %a '$leases') = 600 ]"
+  case $how in
+  damaged) at gw sh -c "rm -f '$leases'-*; head -c 20000 /dev/urandom > '$leases'";;
+  kept) at gw sh -c "rm -f $(dirname "$leases")/return.secrets";; # no ticket: the book alone knows
+  esac
+  gateway_again > /dev/null
+  expect_soon 15 "the agent is back" answers
+  second=$(inner_address)
+  [ "$first" = "$second" ] || fail "the agent had $first and has $second"
+  say "ok: the agent has $second again"
+  case $how in
+  damaged)
+    expect "the damage is named in the log" grep -q 'file of leases is damaged' "$W/gw/gateway.log"
+    expect "the damaged file is kept" at gw test -s "$leases.damaged";;
+  esac
+  at gw "$CULVERT" audit leases -c "$W/gw/etc/gateway.yaml" --address "$first" --json > "$W/leases.json"
+  expect "the history names who had it" jq -e 'length >= 1 and all(.[]; .address == "'"$first"'") and .[0].until == null and .[0].name == "runner1"' "$W/leases.json"
+}
+inner_address() { at runner "$CULVERT" status --json | jq -r '.tunnels[0].tunnel.addresses[0]'; }
+scenario cc-return-address "a killed gateway gives its agent the same inner address" sticky kept
+scenario cc-return-leases-damaged "and goes on with a fresh file of leases when the old one is damaged" sticky damaged

@@ -41,6 +41,9 @@ public struct AddressPool: Sendable {
     /// Five minutes: longer than connection tracking keeps a dead flow in mind by default for most protocols.
     public static let defaultHoldDown = Duration.seconds(300)
 
+    /// Wishes for addresses that nobody had are heard while fewer than this are at rest.
+    private static let wishLimit = 65_536
+
     /// The pools.
     public private(set) var prefixes: [IPPrefix]
     /// How long an address rests.
@@ -102,14 +105,20 @@ public struct AddressPool: Sendable {
     /// The session that holds an address.
     public func session(holding address: IPAddress) -> String? { active[address]?.session }
 
-    /// Gives one address of a family to a session: the one that the identity had, while it is free, else another.
+    /// Gives one address of a family to a session: the one that the identity had, while it is free, else another. `wanting`
+    /// are addresses that the peer asks for (RFC 7296 §3.15.1; RFC 5723 §5, note 5): it gets one that it had itself, or one
+    /// that nobody has and nobody had before it.
     public mutating func lease(
         _ family: IPAddress.Family,
         session: String,
         identity: String,
+        wanting: [IPAddress] = [],
         now: Instant
     ) throws(AddressPoolFailure) -> IPAddress {
-        let address = stickyAddress(identity, family) ?? rested(family, now) ?? unused(family)
+        let wishes = wanting.filter { $0.family == family && isGivable($0) && active[$0] == nil }
+        let address =
+            wishes.first { resting[$0]?.identity == identity } ?? stickyAddress(identity, family) ?? fresh(wishes)
+            ?? rested(family, now) ?? unused(family)
         guard let address else { throw .exhausted(family) }
         hold(address, session, identity)
         return address
@@ -133,20 +142,26 @@ public struct AddressPool: Sendable {
         session: String,
         identity: String
     ) throws(AddressPoolFailure) {
-        guard ranges.contains(where: { $0.contains(address) }), !excluded.contains(address) else {
-            throw .outside(address)
-        }
+        guard isGivable(address) else { throw .outside(address) }
         try claim(address, session: session, identity: identity)
+    }
+
+    /// Addresses that identities had before this pool was made, the one that ended first at the front: each rests as long as
+    /// is said, at most the hold-down, and goes to its identity first.
+    public mutating func remember(_ leases: [(address: IPAddress, identity: String, rest: Duration)], now: Instant) {
+        var until = now
+        for lease in leases where isGivable(lease.address) && active[lease.address] == nil {
+            // The queue is in the order of the ends.
+            until = max(until, now + min(max(lease.rest, .zero), holdDown))
+            rest(lease.address, lease.identity, until)
+        }
     }
 
     /// Takes an address back; it rests before anybody but the same identity gets it.
     public mutating func release(_ address: IPAddress, now: Instant) {
         guard let holder = active.removeValue(forKey: address) else { return }
-        guard !excluded.contains(address), ranges.contains(where: { $0.contains(address) }) else { return }
-        stamp += 1
-        resting[address] = Rest(identity: holder.identity, until: now + holdDown, stamp: stamp)
-        lastOf[Sticky(identity: holder.identity, family: address.family)] = address
-        queues[address.family, default: RestQueue()].append(address, stamp)
+        guard isGivable(address) else { return }
+        rest(address, holder.identity, now + holdDown)
     }
 
     /// Changes the pools at a reload. Sessions keep what they hold; it is not given again where it no longer belongs.
@@ -160,6 +175,28 @@ public struct AddressPool: Sendable {
             resting[address] = nil
             lastOf[Sticky(identity: rest.identity, family: address.family)] = nil
         }
+    }
+
+    /// Whether an address is one of the pools, not the gateway's own and not reserved.
+    private func isGivable(_ address: IPAddress) -> Bool {
+        !excluded.contains(address) && ranges.contains { $0.contains(address) }
+    }
+
+    private mutating func rest(_ address: IPAddress, _ identity: String, _ until: Instant) {
+        stamp += 1
+        resting[address] = Rest(identity: identity, until: until, stamp: stamp)
+        lastOf[Sticky(identity: identity, family: address.family)] = address
+        queues[address.family, default: RestQueue()].append(address, stamp)
+        // Whoever comes and goes again and again always finds its own address, so nobody else would tidy up.
+        guard queues[address.family, default: RestQueue()].count > 64 + 2 * resting.count else { return }
+        queues[address.family]?.removeAll { resting[$0]?.stamp != $1 }
+    }
+
+    /// A wish for an address that nobody ever had, as after the loss of the gateway's memory. Only while few are at rest:
+    /// a peer that wishes for another address each time must not fill the memory.
+    private func fresh(_ wishes: [IPAddress]) -> IPAddress? {
+        guard resting.count < Self.wishLimit else { return nil }
+        return wishes.first { resting[$0] == nil }
     }
 
     private mutating func hold(_ address: IPAddress, _ session: String, _ identity: String) {
@@ -233,6 +270,13 @@ private struct RestQueue: Sendable {
     private var head = 0
 
     var first: (address: IPAddress, stamp: UInt64)? { head < entries.count ? entries[head] : nil }
+
+    var count: Int { entries.count - head }
+
+    mutating func removeAll(where isGone: (IPAddress, UInt64) -> Bool) {
+        entries = entries[head...].filter { !isGone($0.address, $0.stamp) }
+        head = 0
+    }
 
     mutating func append(_ address: IPAddress, _ stamp: UInt64) { entries.append((address, stamp)) }
 

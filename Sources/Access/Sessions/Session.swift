@@ -66,6 +66,8 @@ public struct SessionRequest: Sendable {
     public var certificateSerial: String?
     /// Addresses of the pools that it must get instead of any: a RADIUS server's Framed-IP-Address.
     public var framedAddresses: [IPAddress]
+    /// Addresses that it asks for, such as those it had before; it gets them where they are its own or nobody's.
+    public var wantedAddresses: [IPAddress] = []
     /// How long it may last at most: a RADIUS server's Session-Timeout.
     public var longest: Duration?
     /// Whether a newer session replaces older ones of the same identity: yes for jobs and agents, no for sites.

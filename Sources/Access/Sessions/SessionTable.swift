@@ -14,11 +14,30 @@ public struct SessionTable: Sendable {
     private var sessions: [String: Session] = [:]
     private var byIdentity: [String: Set<String>] = [:]
     private var deadlines = DeadlineHeap()
+    private var leaseChanges: [LeaseChange]?
+
+    /// What happened to the addresses of a session.
+    public enum LeaseChange: Hashable, Sendable {
+        /// It has them now.
+        case began(Session)
+        /// It has them no longer.
+        case ended(Session)
+    }
 
     /// Makes an empty table.
-    public init(pool: AddressPool, maximumSessions: Int = 10_000) {
+    ///
+    /// With `notesLeases`, ``takeLeaseChanges()`` must be called after each change, and tells which addresses came and went.
+    public init(pool: AddressPool, maximumSessions: Int = 10_000, notesLeases: Bool = false) {
         self.pool = pool
         self.maximumSessions = maximumSessions
+        leaseChanges = notesLeases ? [] : nil
+    }
+
+    /// What happened to addresses since the last call, in order.
+    public mutating func takeLeaseChanges() -> [LeaseChange] {
+        guard let changes = leaseChanges else { return [] }
+        leaseChanges = []
+        return changes
     }
 
     /// Sessions that are live.
@@ -220,7 +239,15 @@ public struct SessionTable: Sendable {
                         given.append(framed)
                         continue
                     }
-                    given.append(try pool.lease(family, session: request.id, identity: identity, now: now))
+                    given.append(
+                        try pool.lease(
+                            family,
+                            session: request.id,
+                            identity: identity,
+                            wanting: request.wantedAddresses,
+                            now: now
+                        )
+                    )
                 }
             }
         } catch {
@@ -234,6 +261,7 @@ public struct SessionTable: Sendable {
         sessions[session.id] = session
         byIdentity[session.identityKey, default: []].insert(session.id)
         deadlines.set(session.id, session.deadline)
+        if !session.addresses.isEmpty { leaseChanges?.append(.began(session)) }
     }
 
     /// Puts a session back whose addresses were released a moment ago and are held for its identity.
@@ -251,6 +279,7 @@ public struct SessionTable: Sendable {
         if byIdentity[session.identityKey]?.isEmpty == true { byIdentity[session.identityKey] = nil }
         deadlines.set(id, nil)
         for address in session.addresses { pool.release(address, now: now) }
+        if !session.addresses.isEmpty { leaseChanges?.append(.ended(session)) }
         return session
     }
 }

@@ -54,12 +54,13 @@ extension AgentController {
             let source = interface.source(towards: target.address)
         else { return }
         parts.logger.info("the tunnel is made anew", metadata: ["tunnel": "\(name)", "reason": "\(reason)"])
-        let initiation = Initiation(
+        var initiation = Initiation(
             withAddresses(tunnel.connection.configuration),
             path: Path(transport: .udp500, local: Endpoint(source, port: parts.localPort), remote: target),
             ticket: ticket,
             redirectedFrom: gateway
         )
+        initiation.formerAddresses = tunnel.formerAddresses
         let since = shard.now
         guard let id = shard.perform(.begin(initiation)), tunnels[name] != nil, shard.status(id) != nil else { return }
         tunnels[name]?.replacement = AgentTunnel.Replacement(
@@ -86,6 +87,7 @@ extension AgentController {
         }
         tunnel.replacement = nil
         tunnel.phase = .up(status.id)
+        tunnel.formerAddresses = status.addresses
         tunnel.setup = shard.now - replacement.since
         tunnel.lastError = nil
         tunnel.keepTicket(from: status.id, at: replacement.remote)
@@ -177,7 +179,8 @@ extension AgentController {
             remote: endpoint
         )
         let configuration = withAddresses(tunnel.connection.configuration)
-        let initiation = Initiation(configuration, path: path, redirectedFrom: from)
+        var initiation = Initiation(configuration, path: path, redirectedFrom: from)
+        initiation.formerAddresses = tunnel.formerAddresses
         guard let id = shard.perform(.begin(initiation)), tunnels[name] != nil else { return }
         tunnels[name]?.phase = .connecting(id, since: since, remote: remote)
         tunnels[name]?.usesTicket = false

@@ -27,9 +27,9 @@ extension AgentController {
             remote: remotes[remote]
         )
         let started = shard.now
-        let configuration = withAddresses(tunnel.connection.configuration)
-        guard let id = shard.perform(.begin(Initiation(configuration, path: path, ticket: ticket)))
-        else {
+        var initiation = Initiation(withAddresses(tunnel.connection.configuration), path: path, ticket: ticket)
+        initiation.formerAddresses = tunnel.formerAddresses
+        guard let id = shard.perform(.begin(initiation)) else {
             return fails(name, CulvertError(.limitReached, "the engine takes no more tunnels"), remote: remote, shard)
         }
         if tunnels[name] != nil {
@@ -60,6 +60,7 @@ extension AgentController {
             return
         }
         tunnel.phase = .up(id)
+        tunnel.formerAddresses = status.addresses
         tunnel.setup = shard.now - since
         tunnel.upSince = shard.now
         tunnel.stoodOnce = true

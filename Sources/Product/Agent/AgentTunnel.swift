@@ -23,6 +23,8 @@ struct AgentTunnel {
     /// What is on the interface for it.
     var addresses: [IPAddress] = []
     var routes: [IPPrefix] = []
+    /// The addresses that the gateway gave last, which are asked for again.
+    var formerAddresses: [IPAddress] = []
     var setup: Duration?
     /// Since when it stands.
     var upSince: Instant?

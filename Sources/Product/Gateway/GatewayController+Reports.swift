@@ -4,6 +4,7 @@ import IKEv2
 import IPsecTypes
 import Logging
 import Netlink
+import PacketIO
 import Policy
 import Runtime
 import Sessions
@@ -110,6 +111,7 @@ extension GatewayController {
         guard let id = sessionOf.removeValue(forKey: status.id) else { return }
         ikeSAs[id] = nil
         let session = sessions.close(id, now: shard.now) ?? ended[id]
+        noteLeases(SystemClock.wall)
         ended[id] = nil
         let counters = closedCounters.removeValue(forKey: id) ?? SACounters()
         let routes = siteRoutes.removeValue(forKey: id) ?? []
@@ -135,6 +137,7 @@ extension GatewayController {
         if let id, let session = sessionOf.removeValue(forKey: id) {
             ikeSAs[session] = nil
             sessions.close(session, now: shard.now)
+            noteLeases(SystemClock.wall)
             ended[session] = nil
             endings[session] = nil
             radiusSessions[session] = nil

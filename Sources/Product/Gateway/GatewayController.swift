@@ -11,6 +11,7 @@ import Policy
 import RADIUS
 import Runtime
 import Sessions
+import Store
 
 /// The gateway's side of the shard: sessions, policy, audit. It lives on the shard's thread.
 final class GatewayController: ShardDelegate {
@@ -26,6 +27,8 @@ final class GatewayController: ShardDelegate {
         var revocation: @Sendable () -> any RevocationView
         /// RADIUS servers; nil without any.
         var radius: RADIUSService?
+        /// Which identity had which address; nil where nothing is remembered.
+        var leases: LeaseBook?
     }
 
     let parts: Parts
@@ -72,13 +75,16 @@ final class GatewayController: ShardDelegate {
         loaded = parts.loaded
         policyLoadedAt = SystemClock.wall
         let configuration = parts.loaded.configuration
+        var pool = AddressPool(
+            configuration.pools,
+            reserved: Self.fixedAddresses(parts.loaded.policy.document),
+            holdDown: configuration.network.holdDown
+        )
+        Self.remember(parts, in: &pool)
         sessions = SessionTable(
-            pool: AddressPool(
-                configuration.pools,
-                reserved: Self.fixedAddresses(parts.loaded.policy.document),
-                holdDown: configuration.network.holdDown
-            ),
-            maximumSessions: configuration.limits.sessions
+            pool: pool,
+            maximumSessions: configuration.limits.sessions,
+            notesLeases: parts.leases != nil
         )
     }
 
@@ -125,22 +131,21 @@ final class GatewayController: ShardDelegate {
         if let accepted, let error = unknownFilter(accepted.authorization) {
             return refuse(request, error, .authenticationFailed)
         }
+        var wish = SessionRequest(
+            id: parts.makeSessionID(),
+            subject: subject,
+            grant: grant,
+            families: requestedFamilies(request),
+            certificateEnds: request.rounds.compactMap(\.verified.notAfter).min(),
+            certificateSerial: peer.map { "\($0.serial)" },
+            framedAddresses: accepted?.authorization.addresses ?? [],
+            longest: accepted?.authorization.sessionTimeout.map { .seconds(Int64($0)) }
+        )
+        wish.wantedAddresses = request.wantedAddresses
         let opened: (session: Session, replaced: [Session])
+        defer { noteLeases(wallClock) }
         do throws(SessionRefusal) {
-            opened = try sessions.open(
-                SessionRequest(
-                    id: parts.makeSessionID(),
-                    subject: subject,
-                    grant: grant,
-                    families: requestedFamilies(request),
-                    certificateEnds: request.rounds.compactMap(\.verified.notAfter).min(),
-                    certificateSerial: peer.map { "\($0.serial)" },
-                    framedAddresses: accepted?.authorization.addresses ?? [],
-                    longest: accepted?.authorization.sessionTimeout.map { .seconds(Int64($0)) }
-                ),
-                now: now,
-                wall: wallClock
-            )
+            opened = try sessions.open(wish, now: now, wall: wallClock)
         } catch {
             if case .address = error { return refuse(request, error.error, .addressFailure) }
             return refuse(request, error.error, .authenticationFailed)
@@ -227,7 +232,9 @@ final class GatewayController: ShardDelegate {
         let now = shard.now
         if let due = nextRenewal, due <= now { renewLeases(shard) }
         if let due = nextInterim, due <= now { accountInterim(shard) }
-        for (session, end) in sessions.expire(now: now) {
+        let expired = sessions.expire(now: now)
+        noteLeases(SystemClock.wall)
+        for (session, end) in expired {
             guard let id = ikeSAs[session.id] else { continue }
             endings[session.id] = end
             ended[session.id] = session

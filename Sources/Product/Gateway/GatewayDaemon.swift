@@ -12,6 +12,7 @@ import Logging
 import PacketIO
 import Policy
 import Runtime
+import Store
 import Synchronization
 
 /// `culvert gateway run`.
@@ -27,6 +28,8 @@ public final class GatewayDaemon: Sendable {
     let radius: GatewayRADIUS
     let audit: AuditWriter
     let revocation: RevocationWatcher
+    /// Which identity had which address; nil when the file cannot be used.
+    let leases: LeaseBook?
     let current: Mutex<LoadedGateway>
     /// Held while a reload is under way: two at once would leave daemon and shard with different files.
     let reloading = Mutex<Bool>(false)
@@ -88,6 +91,8 @@ public final class GatewayDaemon: Sendable {
         let dataplane = try Self.startDataplane(loaded)
         self.dataplane = dataplane
         let later = ShardSlot()
+        let leases = Self.openLeases(configuration, logger)
+        self.leases = leases
         do throws(CulvertError) {
             audit = try AuditWriter(path: configuration.files.audit, gateway: configuration.name, logger: logger)
             revocation = try RevocationWatcher(database: configuration.files.caDatabase, logger: logger) { serials in
@@ -116,7 +121,8 @@ public final class GatewayDaemon: Sendable {
                 logger,
                 pool,
                 desks,
-                radius.service
+                radius.service,
+                leases
             )
         } catch {
             revocation.stop()
@@ -145,7 +151,8 @@ public final class GatewayDaemon: Sendable {
         _ logger: Logger,
         _ pool: BoundedPool,
         _ eap: EAPRouter,
-        _ radius: RADIUSService?
+        _ radius: RADIUSService?,
+        _ leases: LeaseBook?
     ) throws(CulvertError) -> ControlShard {
         let configuration = loaded.configuration
         let controller = GatewayController.Parts(
@@ -156,7 +163,8 @@ public final class GatewayDaemon: Sendable {
             replaceRules: { dataplane.replaceRules($0) },
             makeSessionID: { makeULID() },
             revocation: { revocation.view },
-            radius: radius
+            radius: radius,
+            leases: leases
         )
         var random = SystemRandom()
         var parts = ControlShard.Parts(
@@ -208,6 +216,24 @@ public final class GatewayDaemon: Sendable {
             return dataplane
         } catch {
             throw error.culvertError()
+        }
+    }
+
+    /// The book of leases. Without one, sessions are served all the same: addresses are then remembered until the next restart.
+    private static func openLeases(_ configuration: GatewayConfiguration, _ logger: Logger) -> LeaseBook? {
+        let path = "\(configuration.files.state)/leases.db"
+        do throws(StateStoreError) {
+            let (book, damage) = try LeaseBook.openAnew(path: path, wallClock: SystemClock.wall)
+            if let damage {
+                logger.error(
+                    "the file of leases is damaged; a fresh one is begun",
+                    metadata: ["file": "\(path)", "damage": "\(damage)", "kept_as": "\(path).damaged"]
+                )
+            }
+            return book
+        } catch {
+            logger.error("leases are not remembered", metadata: ["file": "\(path)", "error": "\(error)"])
+            return nil
         }
     }
 
@@ -270,6 +296,7 @@ public final class GatewayDaemon: Sendable {
         }
         radius.stop()
         revocation.stop()
+        leases?.flush()
         let name = current.withLock { $0.configuration.name }
         audit.write(AuditRecord(.daemonStop, at: SystemClock.wall, gateway: name))
         audit.stop()

@@ -149,7 +149,7 @@ public final class SQLiteStateStore: StateStore {
 }
 
 extension SQLiteStateStore {
-    private static func prepareFile(_ path: String) throws(StateStoreError) {
+    static func prepareFile(_ path: String) throws(StateStoreError) {
         let created = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         if created >= 0 {
             Glibc.close(created)
@@ -261,7 +261,7 @@ extension SQLiteStateStore {
         }
     }
 
-    private static func translate(_ error: any Error) -> StateStoreError {
+    static func translate(_ error: any Error) -> StateStoreError {
         if let error = error as? StateStoreError { return error }
         guard let error = error as? DatabaseError else { return .unavailable("\(error)") }
         let text = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"

@@ -84,9 +84,11 @@ public final class TestShard: Sendable {
     }
 
     /// Begins an IKE SA with a gateway.
-    public func initiate(_ connection: ConnectionConfiguration, to gateway: IPAddress) {
+    public func initiate(_ connection: ConnectionConfiguration, to gateway: IPAddress, asking: [IPAddress] = []) {
         let path = Path(transport: .udp500, local: Endpoint(address, port: 500), remote: Endpoint(gateway, port: 500))
-        _ = shard.call { core, _ in core.perform(.initiate(connection, path: path)) }
+        var initiation = Initiation(connection, path: path)
+        initiation.formerAddresses = asking
+        _ = shard.call { [initiation] core, _ in core.perform(.begin(initiation)) }
     }
 
     /// Ends everything.

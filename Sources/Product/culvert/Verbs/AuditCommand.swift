@@ -10,7 +10,7 @@ struct AuditCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "audit",
         abstract: "Read and verify a gateway's audit trail.",
-        subcommands: [AuditTailCommand.self, AuditVerifyCommand.self]
+        subcommands: [AuditTailCommand.self, AuditVerifyCommand.self, AuditLeasesCommand.self]
     )
 }
 

@@ -123,6 +123,8 @@ public struct AuthorizationRequest: Sendable {
     public var earlierRounds: [AuthenticatedRound] = []
     /// Attributes of the peer's configuration request; nil when it sent none.
     public var requestedAttributes: [ConfigurationAttribute]?
+    /// The addresses that the peer had before, as its ticket says (RFC 5723 §5, note 5); empty without one.
+    public var formerAddresses: [IPAddress] = []
     /// The peer's selectors as it offers them (its side).
     public var remoteSelectors: [TrafficSelector]
     /// Our side as the peer asks for it.

@@ -73,6 +73,8 @@ public struct Initiation: Sendable {
     public var ticket: SessionTicket?
     /// The gateway that sent us here (RFC 5685 §9.3).
     public var redirectedFrom: IPAddress?
+    /// The inner addresses that we had before and ask for again (RFC 7296 §3.15.1), at most one a family.
+    public var formerAddresses: [IPAddress] = []
 
     /// Makes an initiation.
     public init(

@@ -33,7 +33,9 @@ extension Engine {
         }
         if let proof { payloads.append(.authentication(proof)) }
         payloads += crashTokenPayloads(sa)
-        if let request = ConfigurationExchange.request(sa.connection) { payloads.append(request) }
+        if let request = ConfigurationExchange.request(sa.connection, former: handshake.formerAddresses) {
+            payloads.append(request)
+        }
         if let child = handshake.child {
             payloads += [
                 .securityAssociation(SecurityAssociationPayload(proposals: child.offered)),

@@ -27,6 +27,7 @@ extension Engine {
         let handshake = Handshake(localNonce: randomBytes(Self.nonceLength), method: method ?? .none)
         handshake.offered = ProposalBuilder.ike(connection.negotiableProposals)
         handshake.redirectedFrom = initiation.redirectedFrom
+        handshake.formerAddresses = initiation.formerAddresses
         sa.handshake = handshake
         insert(sa)
         current[sa.id] = sa.localSPI

@@ -116,6 +116,7 @@ extension Engine {
         let fresh = Handshake(localNonce: randomBytes(Self.nonceLength), method: handshake.method)
         fresh.offered = handshake.offered
         fresh.redirectedFrom = handshake.redirectedFrom
+        fresh.formerAddresses = handshake.formerAddresses
         sa.handshake = fresh
         sa.suite = nil
         guard let method = sa.connection.negotiableProposals.first?.keyExchanges.first else {

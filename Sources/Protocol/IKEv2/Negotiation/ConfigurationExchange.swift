@@ -3,13 +3,17 @@ import IPsecTypes
 
 /// The configuration payload (RFC 7296 §2.19, §3.15): virtual addresses, DNS, subnets.
 enum ConfigurationExchange {
-    /// What the initiator asks for; nil when it wants nothing.
-    static func request(_ connection: ConnectionConfiguration) -> Payload? {
+    /// What the initiator asks for; nil when it wants nothing. `former` are addresses that it had and would like again.
+    static func request(_ connection: ConnectionConfiguration, former: [IPAddress] = []) -> Payload? {
         let families = connection.requestedAddresses
         guard !families.isEmpty else { return nil }
         var attributes: [ConfigurationAttribute] = []
-        if families.contains(.v4) { attributes.append(.internalIP4Address(nil)) }
-        if families.contains(.v6) { attributes.append(.internalIP6Address(nil)) }
+        // RFC 7296 §3.15.1: an address in the request is one that is asked for.
+        if families.contains(.v4) { attributes.append(.internalIP4Address(former.first { $0.family == .v4 })) }
+        if families.contains(.v6) {
+            let wanted = former.first { $0.family == .v6 }
+            attributes.append(.internalIP6Address(wanted.map { .init($0, prefixLength: 128) }))
+        }
         if connection.requestsDNS {
             if families.contains(.v4) { attributes.append(.internalIP4DNS(nil)) }
             if families.contains(.v6) { attributes.append(.internalIP6DNS(nil)) }

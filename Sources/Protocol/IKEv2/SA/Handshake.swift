@@ -45,6 +45,8 @@ final class Handshake {
     var resumption: Resumption?
     /// The gateway that sent us here (initiator, RFC 5685).
     var redirectedFrom: IPAddress?
+    /// The inner addresses that we had before and ask for again (initiator).
+    var formerAddresses: [IPAddress] = []
     /// Whether the responder announced that IKE_AUTH may do without a child (RFC 6023).
     var peerTakesChildless = false
 
