@@ -121,6 +121,32 @@ import Testing
         pair.expectAgreement()
     }
 
+    /// Seen beside strongSwan with 2 % loss: the NAT forgot its mapping while a request of ours was on its way, the one
+    /// message that went to the new mapping was lost, and all others went to the old one until the peer was held dead.
+    @Test(arguments: [true, false]) func aRequestInFlightFollowsTheNATThoughAMessageIsLost(_ mobike: Bool) throws {
+        var (left, right) = plain()
+        left.mobility.isEnabled = mobike
+        right.mobility.isEnabled = mobike
+        let pair = behindNAT(left, right)
+        let new = Endpoint(.v4(0xCB00_7101), port: 40_500)
+        pair.translate = { Endpoint(new.address, port: $0.port == 500 ? 1024 : new.port) }
+        var lost = 0
+        pair.delivers = { packet in
+            guard packet.sender == "B" else { return true }
+            guard packet.path.remote == new, lost == 0 else { return packet.path.remote == new }
+            lost += 1
+            return false
+        }
+        pair.command(pair.b, .probe(try #require(pair.statusB?.id)))
+        pair.settle()
+        let spi = try #require(pair.childB?.inboundSPI)
+        pair.event(pair.b, .backend(.mappingChanged(inboundSPI: spi, remote: new)))
+        pair.run(.seconds(15))
+        #expect(lost == 1 && pair.espPaths(pair.b).map(\.remote) == [new])
+        #expect(closes(pair.b).isEmpty)
+        pair.expectAgreement()
+    }
+
     @Test func anIKEAuthFromAnotherAddressThanItsIKESAInitIsCheckedFirst() {
         let pair = Pair(pskA(), pskB())
         pair.initiate(pskA())

@@ -68,6 +68,7 @@ extension Engine {
         endVainCheck(sa)
         let path = sa.requests.outstanding?.detour ?? sa.path
         sendOutstanding(sa, path)
+        askCandidateAgain(sa)
         probeOtherPaths(sa)
         report(.retransmitting(sa.id, attempt: request.attempt, path))
     }

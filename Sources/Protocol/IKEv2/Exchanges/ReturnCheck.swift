@@ -15,9 +15,20 @@ extension Engine {
         else { return }
         guard takesMove(sa) else { return drop(.limit, path) }
         sa.mobility.candidate = path
+        sa.mobility.candidateTries = 0
         enqueue(sa, .returnCheck, first: true)
         // What is in flight went to where the peer is no more, and holds the window until it is answered.
         if sa.requests.outstanding != nil { sendOutstanding(sa, path) }
+    }
+
+    /// What holds the window goes to where the peer seems to be again, a few times: once may be lost, and until it is answered
+    /// nobody can be asked anything there.
+    func askCandidateAgain(_ sa: IKESA) {
+        guard let candidate = sa.mobility.candidate, let request = sa.requests.outstanding, request.detour != candidate,
+            sa.mobility.candidateTries < configuration.limits.returnCheckAttempts
+        else { return }
+        sa.mobility.candidateTries += 1
+        sendOutstanding(sa, candidate)
     }
 
     /// What a peer can make us do by moving is bounded: each move costs a message to wherever it says it is.

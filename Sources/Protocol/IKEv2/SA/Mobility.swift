@@ -21,6 +21,8 @@ struct Mobility: Sendable {
     var proven: ProvenRoute?
     /// Where the peer seems to be, by an authentic packet from there; to be checked.
     var candidate: Path?
+    /// How often what holds the window went there again.
+    var candidateTries = 0
     /// Why the path is another one than ESP's, where we decided it.
     var cause = PathChange.probed
     /// A way that was checked in vain, not to be checked again before then.
