@@ -1,7 +1,7 @@
 # .build/bench.json as a table: a metric a line, a system a column, "median (min-max)".
 def columns: ["veth", "strongswan-libipsec", "culvert"];
 def metrics: ["tcp1_gbps", "tcp4_gbps", "pps64", "pps1400", "setup_ms_p50", "setup_ms_p95", "setups_per_s",
-  "setup_cpu_ms", "rss_per_tunnel_kib"];
+  "setup_cpu_ms", "rss_per_tunnel_kib", "storm_up", "storm_ms_p50", "storm_ms_p95", "caller_cpu_ms"];
 .results as $all
 | (["metric"] + columns | @tsv),
   (metrics[] as $metric | [$all[] | select(.metric == $metric)] as $found | select($found | length > 0)

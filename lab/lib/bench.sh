@@ -107,12 +107,15 @@ Y
   CHARON_LOG=0 peer $kind start "$W/b" --netns "$P-b" >&2
   responder_pid=$(cat "$W/b/pid")
 }
-responder_ticks() { sed 's/^.*) //' "/proc/$responder_pid/stat" | awk '{ print $12 + $13 }'; }
+ticks_of() { sed 's/^.*) //' "/proc/$1/stat" | awk '{ print $12 + $13 }'; }
+# ms_each TICKS COUNT: processor time, in milliseconds
+ms_each() { awk -v t="$1" -v n="$2" -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.2f", t * 1000 / hz / n }'; }
+responder_ticks() { ticks_of "$responder_pid"; }
 responder_rss() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$responder_pid/status"; }
-load() { # ARG...: set-ups from $P-a
-  within a "$CULVERT_LOAD" setup --gateway 203.0.113.10 --pki "$W/pki" --remote-id gw.lab --timeout 60 --json \
-    --local 203.0.113.11 --local 203.0.113.12 --local 203.0.113.13 --local 203.0.113.14 "$@"
+calls() { # ARG...: set-ups from $P-a
+  within a "$CULVERT_LOAD" setup --gateway 203.0.113.10 --pki "$W/pki" --remote-id gw.lab --timeout 60 --json "$@"
 }
+load() { calls --local 203.0.113.11 --local 203.0.113.12 --local 203.0.113.13 --local 203.0.113.14 "$@"; }
 setup() { # SYSTEM
   local ticks rss holder few=$((tunnels < 100 ? tunnels : 100))
   rm -f "$W/many.json"; net_up; responder "$1"
@@ -129,6 +132,37 @@ setup() { # SYSTEM
   load --count $few --concurrency 1 > "$W/few.json"
   record setup_ms_p50 "$1" "$(jq .p50_ms "$W/few.json")"; record setup_ms_p95 "$1" "$(jq .p95_ms "$W/few.json")"
   record setups_per_s "$1" "$(jq .setups_per_s "$W/many.json")"
-  record setup_cpu_ms "$1" "$(awk -v t=$ticks -v n="$tunnels" -v hz="$(getconf CLK_TCK)" 'BEGIN { printf "%.2f", t * 1000 / hz / n }')"
+  record setup_cpu_ms "$1" "$(ms_each "$ticks" "$tunnels")"
   record rss_per_tunnel_kib "$1" "$(awk -v k=$rss -v n="$tunnels" 'BEGIN { printf "%.1f", k / n }')"
+}
+
+# storm SYSTEM: 200 new clients at once, all behind one address
+storm() {
+  local clients=$((tunnels < 200 ? tunnels : 200))
+  net_up; responder "$1"
+  # Who is turned away is a figure here, no failure of the measurement.
+  calls --local 203.0.113.11 --count $clients --concurrency $clients > "$W/storm.json" || [ -s "$W/storm.json" ]
+  record storm_up "$1" "$(jq .established "$W/storm.json")"
+  record storm_ms_p50 "$1" "$(jq .p50_ms "$W/storm.json")"; record storm_ms_p95 "$1" "$(jq .p95_ms "$W/storm.json")"
+}
+
+# caller SYSTEM: what connecting and disconnecting costs the daemon that calls; a Culvert gateway answers
+caller() {
+  local kind=${1%-libipsec} pid ticks cycles=200 i
+  net_up; responder culvert; rm -rf "$W/a" "$W/caller"; mkdir -p "$W/caller"
+  cp "$W/pki/ca.crt" "$W/caller/ca.crt"
+  openssl pkey -in "$W/pki/clients/000000.pem" -out "$W/caller/me.key"
+  openssl crl2pkcs7 -nocrl -certfile "$W/pki/clients/000000.pem" | openssl pkcs7 -print_certs -outform PEM |
+    awk -v leaf="$W/caller/me.crt" -v rest="$W/caller/me.chain.crt" '/BEGIN/ { n++ } n { print > (n == 1 ? leaf : rest) }'
+  peer $kind conf "$W/a" remote=203.0.113.10 lid="$(openssl x509 -in "$W/caller/me.crt" -noout -ext subjectAltName | sed -n 's/.*DNS:\([^, ]*\).*/\1/p')" \
+    rid=gw.lab rts=10.20.0.0/24 vips=0.0.0.0 auth=cert pki="$W/caller" cert=me "${suite[@]}"
+  # The lines that a laboratory wants to read are not part of the price.
+  [ $kind != culvert ] || sed -i '/^log_level:/d' "$W/a/agent.yaml"
+  CHARON_LOG=0 peer $kind start "$W/a" --netns "$P-a" >&2
+  pid=$(cat "$W/a/pid")
+  for ((i = -5; i < cycles; i++)); do
+    [ $i != 0 ] || ticks=$(ticks_of "$pid")
+    peer $kind up "$W/a" >&2; peer $kind down "$W/a" >&2
+  done
+  record caller_cpu_ms "$1" "$(ms_each $(($(ticks_of "$pid") - ticks)) $cycles)"
 }
