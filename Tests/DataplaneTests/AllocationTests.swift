@@ -60,7 +60,12 @@ private func carry(from sender: inout Bench, to receiver: inout Bench, _ packets
             tos: frame.tos
         )
     }
-    receiver.path.receive(receiver.batch, on: .nat)
+    var next = 0
+    while next < receiver.batch.count {
+        next = receiver.path.receive(receiver.batch, from: next, on: .nat, into: &receiver.inner)
+        for run in 0..<receiver.inner.runCount { _ = receiver.inner.pieces(ofRun: run) }
+        receiver.inner.removeAll()
+    }
 }
 
 @Test(arguments: [

@@ -102,8 +102,7 @@ private func successor() -> ChildPair {
     #expect(passed.isEmpty)
     rings[1].inbound.drain(into: second.batch)
     #expect(second.batch.count == 2)
-    second.path.receive(second.batch, on: .rawESP)
-    #expect(second.batch.count == 2 && Array(second.batch.bytes(0)) == request)
+    #expect(second.receive(on: .rawESP) == [request, request])
     // A packet from the wrong TUN queue.
     let wire = first.fromTUN([ipPacket("10.20.0.3", "10.99.0.7")])
     #expect(wire.isEmpty)

@@ -136,8 +136,9 @@ struct Bench: ~Copyable {
     let ruleCounters: CounterBlock
     let rules: RuleTable?
     var path: PacketPath
-    let batch = PacketBatch(capacity: 64, room: 4096)
+    let batch = PacketBatch(capacity: 64, room: 16384)
     let answers = PacketBatch(capacity: 64)
+    var inner = PacketMerger(capacity: PacketPath.openedAtMost, kinds: [])
 
     init(
         rules: RuleTable? = nil,
@@ -197,12 +198,24 @@ struct Bench: ~Copyable {
         batch.removeAll()
         for datagram in datagrams {
             let tos = datagram.frame.tos
-            _ = datagram.bytes.withUnsafeBytes {
+            let index = datagram.bytes.withUnsafeBytes {
                 batch.append($0, to: datagram.frame.local, from: datagram.frame.remote, tos: tos)
             }
+            if let index { batch[index].segmentSize = datagram.frame.segmentSize }
         }
-        path.receive(batch, on: role)
-        return (0..<batch.count).map { Array(batch.bytes($0)) }
+        return receive(on: role)
+    }
+
+    /// Opens what the batch holds. Returns the inner packets.
+    mutating func receive(on role: SocketRole) -> [[UInt8]] {
+        var packets: [[UInt8]] = []
+        var next = 0
+        while next < batch.count {
+            next = path.receive(batch, from: next, on: role, into: &inner)
+            for index in 0..<inner.count { packets.append(Array(inner.packet(index).buffer)) }
+            inner.removeAll()
+        }
+        return packets
     }
 
     var answered: [[UInt8]] { (0..<answers.count).map { Array(answers.bytes($0)) } }

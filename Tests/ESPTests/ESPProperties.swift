@@ -43,6 +43,66 @@ enum ESPProperties {
         }
     }
 
+    /// A packet as the TUN gives it, virtio header first: nothing is read or written outside, each segment is a packet, and
+    /// merging the segments and cutting them again gives the same.
+    static func violation(offload: [UInt8]) -> String? {
+        withGuardedMemory(offload) { memory in
+            let bytes = PacketBytes(memory + room, count: offload.count)
+            guard let header = VirtioNetHeader(bytes),
+                let body = bytes.slice(VirtioNetHeader.size, count: bytes.count - VirtioNetHeader.size),
+                let packet = try? SuperPacket(header, body)
+            else { return nil }
+            if packet.count > SuperPacket.maximumSegments || packet.longest > body.count { return "more than it is" }
+            // What a worker's batch holds; larger ones are cut in several turns.
+            let count = min(packet.count, 70)
+            let target = UnsafeMutableRawBufferPointer.allocate(byteCount: count * packet.longest + 1, alignment: 16)
+            defer { target.deallocate() }
+            guard let base = target.baseAddress else { return nil }
+            var merger = PacketMerger(capacity: count, kinds: [.tcp4, .tcp6, .udp])
+            for index in 0..<count {
+                target[(index + 1) * packet.longest] = guardByte
+                let window = PacketBytes(base + index * packet.longest, count: packet.longest)
+                guard let length = try? packet.write(index, to: window) else { return "no room for segment \(index)" }
+                if target[(index + 1) * packet.longest] != guardByte { return "wrote behind segment \(index)" }
+                guard let segment = window.slice(0, count: length), let parsed = try? IPPacket.parse(segment),
+                    let whole = segment.slice(0, count: parsed.totalLength)
+                else { return packet.count == 1 ? nil : "segment \(index) is no packet" }
+                if !merger.add(whole, parsed) { return "the merger is full" }
+            }
+            return cutAgain(&merger)
+        }
+    }
+
+    private static func cutAgain(_ merger: inout PacketMerger) -> String? {
+        var next = 0
+        for run in 0..<merger.runCount {
+            let pieces = merger.pieces(ofRun: run)
+            var written = pieces.flatMap { Array(UnsafeRawBufferPointer(start: $0.base, count: $0.length)) }
+            let problem = written.withUnsafeMutableBytes { raw -> String? in
+                let bytes = PacketBytes(raw)
+                guard let header = VirtioNetHeader(bytes), let body = bytes.slice(10, count: bytes.count - 10),
+                    let packet = try? SuperPacket(header, body), packet.count == merger.packetCount(ofRun: run)
+                else { return "a run that is no super-packet" }
+                let target = UnsafeMutableRawPointer.allocate(byteCount: packet.longest, alignment: 16)
+                defer { target.deallocate() }
+                for index in 0..<packet.count {
+                    let before = merger.packet(next)
+                    next += 1
+                    let window = PacketBytes(target, count: packet.longest)
+                    guard let length = try? packet.write(index, to: window) else { return "a segment without room" }
+                    // The identification of a packet that is never fragmented is not kept.
+                    let skipped = header.type != 0 && (window.uint16(at: 0) ?? 0) >> 12 == 4 ? 12 : 0
+                    guard length == before.count,
+                        Array(window.buffer[skipped..<length]) == Array(before.buffer[skipped...])
+                    else { return "cutting a run gave something else" }
+                }
+                return nil
+            }
+            if let problem { return problem }
+        }
+        return nil
+    }
+
     private static let suites = [
         ESPSuite(encryption: .aesGCM16, keyBits: 256),
         ESPSuite(encryption: .chaCha20Poly1305, keyBits: 256, extendedSequenceNumbers: false),

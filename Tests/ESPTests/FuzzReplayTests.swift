@@ -25,6 +25,13 @@ func inputsOfTheDatagramFuzzerHoldTheProperties(folder: String) throws {
     }
 }
 
+@Test(arguments: ["corpus", "crashes"])
+func inputsOfTheOffloadFuzzerHoldTheProperties(folder: String) throws {
+    for input in try inputs("\(folder)/esp-offload") {
+        #expect(ESPProperties.violation(offload: input.bytes) == nil, "\(input.name)")
+    }
+}
+
 @Test func changedPacketsHoldTheProperties() {
     var generator = SeededGenerator(seed: 1)
     let extensions: [UInt8] = [44, 0, 1, 4, 0, 0, 0, 0] + [6, 0, 0, 1, 0, 0, 0, 1]

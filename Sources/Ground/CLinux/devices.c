@@ -15,51 +15,39 @@
 #include <time.h>
 #include <unistd.h>
 
-int culvert_tun_attach(int fd, const char *name, char *actual, size_t actual_size, bool multi_queue) {
+// Linux 6.2 brought these; older headers lack them.
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+int culvert_tun_attach(int fd, const char *name, char *actual, size_t actual_size, bool multi_queue, bool *vnet) {
     struct ifreq request;
     memset(&request, 0, sizeof request);
     if (strlen(name) >= sizeof request.ifr_name || actual_size < sizeof request.ifr_name) return -EINVAL;
     strcpy(request.ifr_name, name);
-    request.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | (multi_queue ? IFF_MULTI_QUEUE : 0));
-    if (ioctl(fd, TUNSETIFF, &request) < 0) return -errno;
+    short flags = (short)(IFF_TUN | IFF_NO_PI | (multi_queue ? IFF_MULTI_QUEUE : 0));
+    request.ifr_flags = (short)(flags | (*vnet ? IFF_VNET_HDR : 0));
+    int result = ioctl(fd, TUNSETIFF, &request);
+    if (result < 0 && errno == EINVAL && *vnet) {
+        *vnet = false;
+        request.ifr_flags = flags;
+        result = ioctl(fd, TUNSETIFF, &request);
+    }
+    if (result < 0) return -errno;
     memcpy(actual, request.ifr_name, sizeof request.ifr_name);
     actual[sizeof request.ifr_name - 1] = 0;
     return 0;
 }
 
-int culvert_tun_read(int fd, const struct culvert_layout *layout, uint32_t first, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) {
-        struct culvert_frame *frame = &layout->frames[first + i];
-        uint32_t start = (uint32_t)frame->slot * layout->stride + layout->headroom;
-        ssize_t length;
-        do length = read(fd, layout->storage + start, layout->room);
-        while (length < 0 && errno == EINTR);
-        if (length < 0) {
-            if (errno == EAGAIN || errno == EWOULDBLOCK || i > 0) return (int)i;
-            return -errno;
-        }
-        uint16_t slot = frame->slot;
-        memset(frame, 0, sizeof *frame);
-        frame->slot = slot;
-        frame->start = start;
-        // The kernel cuts a packet that does not fit without a word; one that fills the room is taken for cut.
-        if ((size_t)length >= layout->room)
-            frame->flags = CULVERT_FRAME_TRUNCATED;
-        else
-            frame->length = (uint32_t)length;
-    }
-    return (int)count;
-}
-
-int culvert_tun_write(int fd, const struct culvert_layout *layout, uint32_t first, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) {
-        const struct culvert_frame *frame = &layout->frames[first + i];
-        ssize_t length;
-        do length = write(fd, layout->storage + frame->start, frame->length);
-        while (length < 0 && errno == EINTR);
-        if (length < 0) return i > 0 ? (int)i : -errno;
-    }
-    return (int)count;
+int culvert_tun_offload(int fd, int features) {
+    unsigned long flags = 0;
+    if (features & CULVERT_TUN_CHECKSUM) flags |= TUN_F_CSUM;
+    if (features & CULVERT_TUN_TCP4) flags |= TUN_F_TSO4;
+    if (features & CULVERT_TUN_TCP6) flags |= TUN_F_TSO6;
+    if (features & CULVERT_TUN_TCP_ECN) flags |= TUN_F_TSO_ECN;
+    if (features & CULVERT_TUN_UDP) flags |= TUN_F_USO4 | TUN_F_USO6;
+    return culvert_result(ioctl(fd, TUNSETOFFLOAD, flags));
 }
 
 int culvert_epoll_create(void) { return culvert_result(epoll_create1(EPOLL_CLOEXEC)); }

@@ -4,9 +4,20 @@ public import IPsecTypes
 public enum Checksum {
     /// Adds the 16-bit words of `length` bytes at `offset` to a running sum; bytes outside the window count as zero.
     public static func sum(_ bytes: PacketBytes, at offset: Int, length: Int, adding start: UInt64 = 0) -> UInt64 {
-        var total = start
+        guard offset >= 0, offset < bytes.count else { return start }
+        let end = offset &+ min(max(0, length), bytes.count &- offset)
+        // RFC 1071 §2: the sum may be taken in any byte order and any word size, and is turned round at the end.
+        var (first, second): (UInt64, UInt64) = (0, 0)
         var position = offset
-        let end = offset &+ max(0, length)
+        while position &+ 16 <= end {
+            let (left, right) = bytes.pair(at: position)
+            first &+= (left & 0xFFFF_FFFF) &+ (left >> 32)
+            second &+= (right & 0xFFFF_FFFF) &+ (right >> 32)
+            position &+= 16
+        }
+        var folded = first &+ second
+        while folded > 0xFFFF { folded = (folded >> 16) &+ (folded & 0xFFFF) }
+        var total = start &+ UInt64(UInt16(truncatingIfNeeded: folded).bigEndian)
         while position &+ 1 < end {
             total &+= UInt64(bytes.uint16(at: position) ?? 0)
             position &+= 2

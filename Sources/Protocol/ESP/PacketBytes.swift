@@ -105,6 +105,32 @@ public struct PacketBytes {
         return true
     }
 
+    /// The 16 bytes at `offset` as two words in the machine's byte order; zeros outside the window.
+    @inlinable
+    func pair(at offset: Int) -> (UInt64, UInt64) {
+        guard has(16, at: offset) else { return (0, 0) }
+        return (
+            base.loadUnaligned(fromByteOffset: offset, as: UInt64.self),
+            base.loadUnaligned(fromByteOffset: offset &+ 8, as: UInt64.self)
+        )
+    }
+
+    /// Whether `length` bytes at `offset` are the same as those of `other` at its `otherOffset`; false outside a window.
+    @inlinable
+    func equals(_ other: PacketBytes, _ length: Int, at offset: Int, other otherOffset: Int) -> Bool {
+        guard has(length, at: offset), other.has(length, at: otherOffset) else { return false }
+        var place = 0
+        while place &+ 4 <= length {
+            guard uint32(at: offset &+ place) == other.uint32(at: otherOffset &+ place) else { return false }
+            place &+= 4
+        }
+        while place < length {
+            guard uint8(at: offset &+ place) == other.uint8(at: otherOffset &+ place) else { return false }
+            place &+= 1
+        }
+        return true
+    }
+
     /// The bytes as a pointer for a C call that gets `length` with it; nil when they do not lie in the window.
     @inlinable
     func pointer(at offset: Int, length: Int) -> UnsafeMutablePointer<UInt8>? {

@@ -56,6 +56,10 @@ enum WorkerCounterPlace {
     static let keepalivesReceived = 7
     static let keepalivesSent = 8
     static let icmpAnswers = 9
+    static let superPackets = 10
+    static let mergedReceives = 11
+    static let mergedWrites = 12
+    static let refusedMerges = 13
     static let drops = 16
     static let count = 64
 }

@@ -1,5 +1,6 @@
 public import ESP
 public import IPsecTypes
+public import PacketIO
 
 /// What a userspace data plane is started with.
 public struct DataplaneConfiguration: Sendable {
@@ -33,6 +34,9 @@ public struct DataplaneConfiguration: Sendable {
     /// Bytes of IKE messages that wait for the control plane; what comes on top is dropped and counted.
     public var inboxBytes = 4 << 20
 
+    /// What is left to the kernel, or taken from it, in large pieces; what it cannot do is left out.
+    public var offloads = DataplaneOffloads()
+
     /// Makes a configuration; the rest has defaults.
     public init(
         listenAddresses: [IPAddress] = [.unspecified(.v4), .unspecified(.v6)],
@@ -48,5 +52,27 @@ public struct DataplaneConfiguration: Sendable {
         self.tunName = tunName
         self.mtu = mtu
         self.rawESP = rawESP
+    }
+}
+
+/// The offloads that a data plane asks the kernel for.
+public struct DataplaneOffloads: Hashable, Sendable {
+    /// Super-packets from the TUN, and to it.
+    public var tun = TUNOffloads.all
+    /// Runs of equal datagrams in one send (UDP_SEGMENT).
+    public var segmentsSent = true
+    /// Runs of equal datagrams in one receive (UDP_GRO).
+    public var mergesReceived = true
+
+    /// Asks for all.
+    public init() {}
+
+    /// Asks for none.
+    public static var none: DataplaneOffloads {
+        var result = DataplaneOffloads()
+        result.tun = []
+        result.segmentsSent = false
+        result.mergesReceived = false
+        return result
     }
 }

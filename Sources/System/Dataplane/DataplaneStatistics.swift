@@ -33,6 +33,12 @@ public struct DataplaneStatistics: Hashable, Sendable, Codable {
     public var keepalivesSent: UInt64 = 0
     /// ICMP answers written to the TUN.
     public var icmpAnswers: UInt64 = 0
+    /// Packets from the TUN that stood for several.
+    public var superPackets: UInt64 = 0
+    /// Receptions that the kernel had merged of several datagrams.
+    public var mergedReceives: UInt64 = 0
+    /// Packets written to the TUN that stand for several.
+    public var mergedWrites: UInt64 = 0
 
     /// Makes zero counters.
     public init() {}

@@ -23,6 +23,8 @@ struct WorkerContext: Sendable {
 struct DataplaneWorker: ~Copyable {
     /// Frames a batch: one recvmmsg call's worth; more only adds latency.
     static let batchFrames = 64
+    /// Receptions a call: each may hold 64 KiB of merged datagrams.
+    static let receivedFrames = 32
     /// How often a full socket buffer is waited for before the rest of a batch is dropped, and how long each time.
     static let blockedAttempts = 4
     static let blockedMilliseconds: CInt = 2
@@ -38,6 +40,9 @@ struct DataplaneWorker: ~Copyable {
     private let context: WorkerContext
     private let poller: Poller
     private let received: PacketBatch
+    private var inner: PacketMerger
+    private var reader: TUNReader
+    private let writer: TUNWriter
     private let outgoing: PacketBatch
     private let answers: PacketBatch
     private let messages: PacketBatch
@@ -51,7 +56,10 @@ struct DataplaneWorker: ~Copyable {
         self.context = context
         self.poller = poller
         // Datagrams may have any length; pages of a slot that are never reached cost nothing.
-        received = PacketBatch(capacity: Self.batchFrames, room: PacketBatch.largestRoom)
+        received = PacketBatch(capacity: Self.receivedFrames, room: PacketBatch.largestRoom)
+        inner = PacketMerger(capacity: PacketPath.openedAtMost, kinds: TUNWriter.kinds(context.tun.offloads))
+        reader = TUNReader(context.tun)
+        writer = TUNWriter(context.tun, context.counters.words)
         outgoing = PacketBatch(
             capacity: Self.batchFrames,
             room: min(PacketBatch.largestRoom, max(PacketBatch.defaultRoom, context.settings.mtu + 256))
@@ -108,8 +116,7 @@ struct DataplaneWorker: ~Copyable {
             context.queue.signal.clear()
             carryOutCommands()
         case Token.tun:
-            guard try context.tun.read(into: outgoing) > 0 else { return }
-            sealAndSend()
+            try readTUN()
         case Token.inboundRing:
             context.handovers[Int(context.settings.index)].inbound.drain(into: received)
             // The owner need not know which kind of socket took a packet: both carry plain ESP from here on.
@@ -137,8 +144,24 @@ struct DataplaneWorker: ~Copyable {
     }
 
     private mutating func openAndWrite(_ role: SocketRole) {
-        path.receive(received, on: role)
-        writeToTUN(received)
+        var next = 0
+        while next < received.count {
+            next = path.receive(received, from: next, on: role, into: &inner)
+            writer.write(&inner)
+        }
+    }
+
+    /// Reads what waits, at most a batch of packets; a super-packet that needs several batches is finished first.
+    private mutating func readTUN() throws(IOFailure) {
+        repeat {
+            let outcome = try reader.fill(outgoing)
+            if outcome.contradictory > 0 { countDrops(.badOffload, outcome.contradictory) }
+            if outcome.tooLong > 0 { countDrops(.truncated, outcome.tooLong) }
+            if outcome.superPackets > 0 {
+                add(UInt64(outcome.superPackets), to: path.words + WorkerCounterPlace.superPackets)
+            }
+            if outgoing.count > 0 { sealAndSend() }
+        } while reader.isUnfinished && isRunning
     }
 
     private mutating func sealAndSend() {
@@ -148,15 +171,8 @@ struct DataplaneWorker: ~Copyable {
         let count = answers.count
         if count > 0 {
             add(UInt64(count), to: path.words + WorkerCounterPlace.icmpAnswers)
-            writeToTUN(answers)
+            writer.write(answers)
         }
-    }
-
-    private func writeToTUN(_ batch: PacketBatch) {
-        guard batch.count > 0 else { return }
-        let outcome = context.tun.write(batch, 0..<batch.count)
-        let lost = outcome.refused + batch.count - outcome.taken
-        if lost > 0 { add(UInt64(lost), to: path.words + WorkerCounterPlace.drops + DropCause.tunRefused.rawValue) }
     }
 
     /// Sends sealed frames in runs that leave by the same socket with the same DF.

@@ -34,6 +34,8 @@ public enum DropCause: Int, Sendable, CaseIterable {
     case lifetime
     /// IKE messages that found the control plane's inbox full.
     case inboxFull
+    /// From the TUN: a packet that contradicts the virtio header in front of it.
+    case badOffload
     /// The kernel did not take an inner packet at the TUN.
     case tunRefused
     /// To the tunnel: no SA for the destination.

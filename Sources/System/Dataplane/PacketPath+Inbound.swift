@@ -3,43 +3,62 @@ import IPsecTypes
 import PacketIO
 
 extension PacketPath {
-    /// Handles what a socket received: ESP is opened in place, IKE goes to the inbox, the rest is counted. Afterwards the
-    /// batch holds inner packets for the TUN alone, in the order of their arrival.
-    mutating func receive(_ batch: PacketBatch, on role: SocketRole) {
+    /// Packets that are opened before what came out of the tunnel is written: enough to merge, too few to wait for.
+    static let openedAtOnce = 64
+    /// Packets that one call of ``receive(_:from:on:into:)`` can open: those, and what the last frame holds, whose
+    /// shortest datagram is 54 bytes long (ESP header 8, IV 8, IPv4 header 20, trailer 2, ICV 16).
+    static let openedAtMost = openedAtOnce + PacketBatch.largestRoom / 54 + 1
+
+    /// Handles what a socket received, from frame `first` on: ESP is opened in place, IKE goes to the inbox, the rest is
+    /// counted. Inner packets for the TUN are added to `inner`, in the order of their arrival, and stay valid as long as
+    /// the batch is left alone. Returns the frame to go on with: it stops when it has opened enough.
+    mutating func receive(
+        _ batch: PacketBatch,
+        from first: Int,
+        on role: SocketRole,
+        into inner: inout PacketMerger
+    ) -> Int {
         let frames = batch.frames
         let storage = batch.storage
         let count = batch.count
-        var kept = 0
-        var index = 0
-        while index < count {
-            if receive(frames + index, storage, on: role) {
-                if kept != index {
-                    let frame = frames[kept]
-                    frames[kept] = frames[index]
-                    frames[index] = frame
+        var index = first
+        while index < count, inner.count < Self.openedAtOnce {
+            let size = UInt32(frames[index].segmentSize)
+            if size == 0 || size >= frames[index].length {
+                receive(frames[index], storage, on: role, into: &inner)
+            } else {
+                // Several datagrams of one flow (UDP_GRO): all as long as the first, but for the last.
+                add(1, to: words + WorkerCounterPlace.mergedReceives)
+                var part = frames[index]
+                var rest = part.length
+                while rest > 0 {
+                    part.length = min(size, rest)
+                    receive(part, storage, on: role, into: &inner)
+                    part.start &+= part.length
+                    rest &-= part.length
                 }
-                kept &+= 1
             }
             index &+= 1
         }
-        batch.count = kept
+        return index
     }
 
-    /// Handles one datagram; true when its frame holds an inner packet afterwards.
+    /// Handles one datagram; its packet is added to `inner`.
     private mutating func receive(
-        _ frame: UnsafeMutablePointer<PacketFrame>,
+        _ frame: PacketFrame,
         _ storage: UnsafeMutableRawPointer,
-        on role: SocketRole
-    ) -> Bool {
-        if frame.pointee.flags.contains(.truncated) {
+        on role: SocketRole,
+        into inner: inout PacketMerger
+    ) {
+        if frame.flags.contains(.truncated) {
             drop(.truncated)
-            return false
+            return
         }
-        let bytes = PacketBytes(storage + Int(frame.pointee.start), count: Int(frame.pointee.length))
+        let bytes = PacketBytes(storage + Int(frame.start), count: Int(frame.length))
         switch role {
         case .ike:
             deliver(frame, storage, skipping: 0, .ike500)
-            return false
+            return
         case .nat:
             guard let spi = bytes.uint32(at: 0) else {
                 // RFC 3948 §2.3: one byte 0xFF.
@@ -48,34 +67,34 @@ extension PacketPath {
                 } else {
                     drop(.runt)
                 }
-                return false
+                return
             }
             // RFC 3948 §2.2: the non-ESP marker stands where an SPI of zero would.
             if spi == 0 {
                 deliver(frame, storage, skipping: 4, .ike4500)
-                return false
+                return
             }
-            return open(frame, bytes, spi, .unknownSPI4500)
+            open(frame, bytes, spi, .unknownSPI4500, into: &inner)
         case .rawESP:
             guard let spi = bytes.uint32(at: 0) else {
                 drop(.runt)
-                return false
+                return
             }
-            return open(frame, bytes, spi, .unknownSPI500)
+            open(frame, bytes, spi, .unknownSPI500, into: &inner)
         }
     }
 
     /// An IKE header has 28 bytes (RFC 7296 §3.1); anything shorter needs no answer.
     private func deliver(
-        _ frame: UnsafeMutablePointer<PacketFrame>,
+        _ frame: PacketFrame,
         _ storage: UnsafeMutableRawPointer,
         skipping: Int,
         _ kind: InboxRecord.Kind
     ) {
-        let length = Int(frame.pointee.length) &- skipping
+        let length = Int(frame.length) &- skipping
         guard length >= 28 else { return drop(.runt) }
-        let record = InboxRecord(kind, remote: frame.pointee.remote, local: frame.pointee.local)
-        let start = storage + Int(frame.pointee.start) + skipping
+        let record = InboxRecord(kind, remote: frame.remote, local: frame.local)
+        let start = storage + Int(frame.start) + skipping
         if inbox.push(record, UnsafeRawBufferPointer(start: start, count: length)) {
             add(1, to: words + WorkerCounterPlace.ikeReceived)
         } else {
@@ -85,40 +104,42 @@ extension PacketPath {
 
     /// Finds the SA and opens; or hands the packet to the worker that owns the SA.
     private mutating func open(
-        _ frame: UnsafeMutablePointer<PacketFrame>,
+        _ frame: PacketFrame,
         _ bytes: PacketBytes,
         _ spi: UInt32,
-        _ unknown: InboxRecord.Kind
-    ) -> Bool {
+        _ unknown: InboxRecord.Kind,
+        into inner: inout PacketMerger
+    ) {
         guard bytes.has(8, at: 0) else {
             drop(.runt)
-            return false
+            return
         }
         guard let route = routes.value(spi) ?? nil else {
             drop(.unknownSPI)
             if unknownSPIBucket.take(now, perSecond: Self.unknownSPIRate) {
-                let record = InboxRecord(unknown, spi: spi, remote: frame.pointee.remote, local: frame.pointee.local)
+                let record = InboxRecord(unknown, spi: spi, remote: frame.remote, local: frame.local)
                 _ = inbox.push(record)
             }
-            return false
+            return
         }
         guard route.owner == settings.index else {
             let ring = handovers[Int(route.owner)].inbound
-            if !ring.push(frame.pointee, UnsafeRawBufferPointer(bytes.buffer)) { drop(.handover) }
-            return false
+            if !ring.push(frame, UnsafeRawBufferPointer(bytes.buffer)) { drop(.handover) }
+            return
         }
-        return open(frame, bytes, route.slot)
+        open(frame, bytes, route.slot, into: &inner)
     }
 
     private mutating func open(
-        _ frame: UnsafeMutablePointer<PacketFrame>,
+        _ frame: PacketFrame,
         _ bytes: PacketBytes,
-        _ slot: UnsafeMutablePointer<SASlot>
-    ) -> Bool {
+        _ slot: UnsafeMutablePointer<SASlot>,
+        into inner: inout PacketMerger
+    ) {
         guard !slot.pointee.inboundMeter.isExhausted else {
             drop(.lifetime, slot, SACounterPlace.other)
             report(.hard, .hardExpired, slot)
-            return false
+            return
         }
         let opened: OpenedPacket
         do throws(OpenFault) {
@@ -129,19 +150,21 @@ extension PacketPath {
             case .notAuthentic: drop(.notAuthentic, slot, SACounterPlace.integrity)
             case .malformed, .badTrailer: drop(.malformedESP, slot, SACounterPlace.other)
             }
-            return false
+            return
         }
-        noteAuthentic(slot, frame.pointee.remote, isNewest: opened.isNewest)
+        noteAuthentic(slot, frame.remote, isNewest: opened.isNewest)
         guard opened.nextHeader != InboundSA.dummy else {
             drop(.dummy)
-            return false
+            return
         }
-        guard let inner = bytes.slice(opened.offset, count: opened.length),
-            let length = admit(inner, opened.nextHeader, slot, outerTrafficClass: frame.pointee.tos)
-        else { return false }
-        frame.pointee.start &+= UInt32(opened.offset)
-        frame.pointee.length = UInt32(length)
-        return true
+        guard let text = bytes.slice(opened.offset, count: opened.length),
+            let packet = admit(text, opened.nextHeader, slot, outerTrafficClass: frame.tos)
+        else { return }
+        // The rest of the text is TFC padding.
+        guard let whole = text.slice(0, count: packet.totalLength), inner.add(whole, packet) else {
+            drop(.internal)
+            return
+        }
     }
 
     /// What an authentic packet tells, whatever is inside.
@@ -162,14 +185,13 @@ extension PacketPath {
         }
     }
 
-    /// Checks an inner packet against the SA (RFC 4301 §5.2 step 4) and counts it. Returns its length without TFC padding;
-    /// nil when it was dropped.
+    /// Checks an inner packet against the SA (RFC 4301 §5.2 step 4) and counts it; nil when it was dropped.
     private mutating func admit(
         _ inner: PacketBytes,
         _ nextHeader: UInt8,
         _ slot: UnsafeMutablePointer<SASlot>,
         outerTrafficClass: UInt8
-    ) -> Int? {
+    ) -> IPPacket? {
         guard let version = inner.uint8(at: 0).map({ $0 >> 4 }),
             (nextHeader == 4 && version == 4) || (nextHeader == 41 && version == 6)
         else {
@@ -207,7 +229,7 @@ extension PacketPath {
         add(UInt64(packet.totalLength), to: words + WorkerCounterPlace.inboundBytes)
         countRule(verdict.rule, RuleCounterPlace.inboundPackets, bytes: packet.totalLength)
         reportLimits(slot)
-        return packet.totalLength
+        return packet
     }
 
     @inline(__always)

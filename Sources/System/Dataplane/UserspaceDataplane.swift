@@ -66,7 +66,11 @@ public final class UserspaceDataplane: Sendable {
             clampsSegmentSize: configuration.clampsSegmentSize,
             answersProhibited: configuration.answersProhibited
         )
-        let tun = try TUNDevice(name: configuration.tunName, multiQueue: configuration.workers > 1)
+        let tun = try TUNDevice(
+            name: configuration.tunName,
+            multiQueue: configuration.workers > 1,
+            offloads: configuration.offloads.tun
+        )
         var contexts: [WorkerContext] = []
         for index in 0..<configuration.workers {
             let sockets = try WorkerSockets(configuration, sharing: contexts.first?.sockets)
@@ -190,6 +194,9 @@ extension DataplaneStatistics {
         keepalivesReceived += block.read(WorkerCounterPlace.keepalivesReceived)
         keepalivesSent += block.read(WorkerCounterPlace.keepalivesSent)
         icmpAnswers += block.read(WorkerCounterPlace.icmpAnswers)
+        superPackets += block.read(WorkerCounterPlace.superPackets)
+        mergedReceives += block.read(WorkerCounterPlace.mergedReceives)
+        mergedWrites += block.read(WorkerCounterPlace.mergedWrites)
         for cause in DropCause.allCases {
             let count = block.read(WorkerCounterPlace.drops + cause.rawValue)
             if count > 0 { drops[cause, default: 0] += count }

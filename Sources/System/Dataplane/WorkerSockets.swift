@@ -47,7 +47,9 @@ struct WorkerSockets: Sendable {
         options.sendBufferBytes = configuration.socketBufferBytes
         options.sharesPort = configuration.workers > 1
         options.pathMTUDiscovery = discovery
+        options.mergesSent = configuration.offloads.segmentsSent
         for role in [SocketRole.ike, .nat] {
+            options.mergesReceived = role == .nat && configuration.offloads.mergesReceived
             let asked = role == .ike ? configuration.ikePort : configuration.natPort
             let socket: UDPSocket
             if asked != 0 {

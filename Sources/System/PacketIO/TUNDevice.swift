@@ -2,7 +2,8 @@ import CLinux
 import Glibc
 import IPsecTypes
 
-/// A TUN interface, or one queue of it: IP packets without any framing, non-blocking, in batches.
+/// A TUN interface, or one queue of it: IP packets, non-blocking. With offloads each has a virtio header of
+/// ``headerSize`` bytes in front, and one may stand for many.
 ///
 /// The interface lives as long as its last descriptor: addresses and routes on it vanish with the process, however it
 /// ends. Bringing it up and giving it addresses is RouteNetlink's.
@@ -13,13 +14,33 @@ public final class TUNDevice: Sendable {
     public let name: String
     /// Whether further queues can be opened.
     public let isMultiQueue: Bool
+    /// What the kernel may leave to us, and takes from us.
+    public let offloads: TUNOffloads
+    /// Bytes in front of each packet that is read or written: 10 with offloads, else 0.
+    public let headerSize: Int
 
     /// Creates the interface, or attaches to a persistent one of that name.
     ///
     /// - Parameters:
     ///   - name: at most 15 bytes; a name with `%d` in it gets the first free number.
     ///   - multiQueue: whether further queues are going to be opened with ``openQueue()``.
-    public init(name: String, multiQueue: Bool = false) throws(IOFailure) {
+    ///   - wanted: the offloads to ask for; those that the kernel refuses are left out. None: packets without a header.
+    public convenience init(
+        name: String,
+        multiQueue: Bool = false,
+        offloads wanted: TUNOffloads = []
+    ) throws(IOFailure) {
+        try self.init(name, multiQueue, hasHeader: !wanted.isEmpty) { descriptor in
+            TUNOffloads.negotiate(wanted) { culvert_tun_offload(descriptor, $0.rawValue) >= 0 }
+        }
+    }
+
+    private init(
+        _ name: String,
+        _ multiQueue: Bool,
+        hasHeader wantsHeader: Bool,
+        _ negotiate: (CInt) -> TUNOffloads
+    ) throws(IOFailure) {
         guard (1...15).contains(name.utf8.count), !name.utf8.contains(where: { $0 <= 32 || $0 == 47 || $0 >= 127 })
         else {
             throw IOFailure(
@@ -33,13 +54,16 @@ public final class TUNDevice: Sendable {
         let opened = open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK)
         guard opened >= 0 else { throw Self.openFailure(errno) }
         var actual = [CChar](repeating: 0, count: 16)
-        let result = culvert_tun_attach(opened, name, &actual, actual.count, multiQueue)
+        var hasHeader = wantsHeader
+        let result = culvert_tun_attach(opened, name, &actual, actual.count, multiQueue, &hasHeader)
         guard result >= 0 else {
             close(opened)
             throw IOFailure(call: call, code: -result, hint: Self.attachHint(-result, name))
         }
         descriptor = opened
         isMultiQueue = multiQueue
+        headerSize = hasHeader ? 10 : 0
+        offloads = hasHeader ? negotiate(opened) : []
         self.name = String(decoding: actual.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
@@ -48,25 +72,34 @@ public final class TUNDevice: Sendable {
     /// Opens another queue of the same interface, for another worker.
     public func openQueue() throws(IOFailure) -> TUNDevice {
         precondition(isMultiQueue, "the interface was not created with several queues")
-        return try TUNDevice(name: name, multiQueue: true)
+        // Offloads are the interface's; only the header is each queue's.
+        return try TUNDevice(name, true, hasHeader: headerSize > 0) { _ in offloads }
     }
 
-    /// Reads the packets that are waiting, without blocking, into the batch; what it held is dropped.
+    /// Reads one packet with its header, without blocking.
     ///
-    /// - Returns: the number of packets; 0 when nothing is waiting. A packet as long as the batch's room or longer
-    ///   arrives with length 0 and the flag `truncated`.
-    public func read(into batch: PacketBatch) throws(IOFailure) -> Int {
-        var layout = batch.layout
-        let got = culvert_tun_read(descriptor, &layout, 0, UInt32(batch.capacity))
-        batch.count = max(0, Int(got))
-        guard got >= 0 else { throw IOFailure(call: "read \(name)", code: -got, hint: Self.goneHint(-got, name)) }
-        return Int(got)
+    /// - Returns: the bytes read; 0 when nothing is waiting. The kernel cuts what does not fit without a word, so a buffer
+    ///   of ``longestRead`` bytes is wanted.
+    public func read(into buffer: UnsafeMutableRawBufferPointer) throws(IOFailure) -> Int {
+        while true {
+            let got = Glibc.read(descriptor, buffer.baseAddress, buffer.count)
+            if got >= 0 { return got }
+            let code = errno
+            if code == EINTR { continue }
+            if code == EAGAIN || code == EWOULDBLOCK { return 0 }
+            throw IOFailure(call: "read \(name)", code: code, hint: Self.goneHint(code, name))
+        }
     }
 
-    /// Writes frames of the batch as packets received by this host on the interface; as ``UDPSocket/send(_:_:)``.
-    public func write(_ batch: PacketBatch, _ range: Range<Int>) -> SendOutcome {
-        sendFrames(batch, range) { layout, first, count in
-            culvert_tun_write(descriptor, &layout, UInt32(first), UInt32(count))
+    /// The longest packet with its header.
+    public static let longestRead = 65_536 + 16
+
+    /// Writes one packet, in pieces with its header, as received by this host on the interface. Returns 0 or an errno.
+    public func write(_ pieces: UnsafePointer<iovec>, count: Int) -> CInt {
+        while true {
+            if writev(descriptor, pieces, CInt(truncatingIfNeeded: count)) >= 0 { return 0 }
+            let code = errno
+            if code != EINTR { return code }
         }
     }
 

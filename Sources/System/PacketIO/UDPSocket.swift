@@ -26,7 +26,8 @@ public struct UDPSocketOptions: Sendable {
     public var pathMTUDiscovery: PathMTUDiscovery = .off
     /// Whether several sockets of this process's user share the port (SO_REUSEPORT), each with a part of the flows.
     public var sharesPort: Bool = false
-    /// Whether the kernel may merge datagrams of one flow (UDP_GRO); frames then carry a segment size.
+    /// Whether the kernel may merge datagrams of one flow (UDP_GRO, Linux 5.0); frames then carry a segment size. A kernel
+    /// that cannot is no failure.
     public var mergesReceived: Bool = false
     /// Whether runs of equal datagrams to one receiver go down the stack as one (UDP_SEGMENT); the wire sees no difference.
     public var mergesSent: Bool = true
@@ -46,6 +47,8 @@ public final class UDPSocket: Sendable {
     public let family: IPAddress.Family
     /// The port, also when 0 was asked for.
     public let port: UInt16
+    /// Whether the kernel merges what it receives.
+    public let mergesReceived: Bool
     private let mergesSent: Bool
 
     /// Binds to an address (possibly the unspecified one) and port.
@@ -63,7 +66,7 @@ public final class UDPSocket: Sendable {
             if options.sharesPort {
                 try check(culvert_set_option(descriptor, SOL_SOCKET, SO_REUSEPORT, 1), "set SO_REUSEPORT")
             }
-            if options.mergesReceived { try check(culvert_enable_gro(descriptor), "set UDP_GRO") }
+            mergesReceived = options.mergesReceived && culvert_enable_gro(descriptor) >= 0
             try applyBuffers(descriptor, options.receiveBufferBytes, options.sendBufferBytes)
             try check(
                 culvert_set_path_mtu_discovery(

@@ -67,9 +67,16 @@ int culvert_enable_gro(int fd);
 int64_t culvert_socket_drops(int fd);  // datagrams dropped for want of receive buffer
 
 // TUN
-int culvert_tun_attach(int fd, const char *name, char *actual, size_t actual_size, bool multi_queue);
-int culvert_tun_read(int fd, const struct culvert_layout *layout, uint32_t first, uint32_t count);
-int culvert_tun_write(int fd, const struct culvert_layout *layout, uint32_t first, uint32_t count);
+// `*vnet` asks for a virtio_net_hdr of 10 bytes in front of each packet, and says whether there is one.
+int culvert_tun_attach(int fd, const char *name, char *actual, size_t actual_size, bool multi_queue, bool *vnet);
+enum {
+    CULVERT_TUN_CHECKSUM = 1,
+    CULVERT_TUN_TCP4 = 2,
+    CULVERT_TUN_TCP6 = 4,
+    CULVERT_TUN_TCP_ECN = 8,
+    CULVERT_TUN_UDP = 16  // of either family: the kernel knows them together only
+};
+int culvert_tun_offload(int fd, int features);
 
 // Waiting
 struct culvert_event {
