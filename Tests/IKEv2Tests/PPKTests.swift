@@ -135,5 +135,5 @@ import Testing
 
 extension Pair {
     /// How often the oracles were asked for keys with a PPK in them.
-    fileprivate var mixes: Int { a.mixes + b.mixes }
+    var mixes: Int { a.mixes + b.mixes }
 }

@@ -193,3 +193,49 @@ sticky() { # HOW: the gateway dies while its agent is up, which comes back witho
 inner_address() { at runner "$CULVERT" status --json | jq -r '.tunnels[0].tunnel.addresses[0]'; }
 scenario cc-return-address "a killed gateway gives its agent the same inner address" sticky kept
 scenario cc-return-leases-damaged "and goes on with a fresh file of leases when the old one is damaged" sticky damaged
+
+# Whoever proved itself by EAP, in rounds, or with a post-quantum pre-shared key comes back by a ticket, too.
+gateway_count() { "$CULVERT" gateway status --json --control "$W/b/gateway.sock" | jq ".counters.$1"; }
+proved() { # KEY=VALUE... of the pair: the gateway is killed, and its agent is back by its ticket with the same address
+  local before
+  EKU=serverAuth,clientAuth,1.3.6.1.5.5.7.3.17 pki gw.lab=DNS:gw.lab,IP:203.0.113.10 alice=email:alice@lab.example runner.lab
+  pair culvert culvert pki="$W/pki" b:cert=gw.lab "$@"
+  call; ping_through
+  before=$(fact a vip)
+  on b kill; sleep 0.5; start b
+  expect_soon 15 "the agent is back" within runner ping -q -c 1 -W 1 10.20.0.2
+  [ "$(gateway_count ike_resumed)" = 1 ] || fail "not by its ticket: $(gateway_count ike_resumed)"
+  [ "$(fact a vip)" = "$before" ] || fail "it had $before and has $(fact a vip)"
+  say "ok: by its ticket, with $before"
+}
+scenario cc-return-eap "a killed gateway's user of EAP-MSCHAPv2 is back by its ticket" proved \
+  a:auth=mschapv2 a:rauth=cert b:auth=cert b:rauth=mschapv2 lid=alice b:lid=gw.lab b:rid=%any a:dpd=2
+scenario cc-return-rounds "the same after certificate and EAP-MSCHAPv2" proved \
+  auth=cert a:cert=runner.lab a:auth2=mschapv2 b:rauth2=mschapv2 a:dpd=2
+
+# What RADIUS said of a user survives with the ticket; whom it threw out does not come back, not after a crash either.
+session_end() { "$CULVERT" gateway status --json --control "$W/b/gateway.sock" | jq '.tunnels[0].notAfter | if type == "object" then .secondsSinceEpoch else . end'; }
+returned_by_radius() {
+  local before after
+  need_freeradius; net up
+  radius r1 user alice alice-pw 'Filter-Id := "ops"' 'Class := "cost-centre-7"' 'Framed-IP-Address := 10.99.0.77' 'Session-Timeout := 120'
+  radius_gateway 'ask_identity: true' 'dynamic_authorization:' '  - {address: 10.20.0.2, secret_file: radius.secret}'
+  radius_kind=culvert radius_caller auth=mschapv2 lid=runner.lab dpd=2
+  call; ping_through
+  before=$(session_end)
+  on b kill; sleep 2; start b
+  expect_soon 15 "the agent is back" within runner ping -q -c 1 -W 1 10.20.0.2
+  [ "$(gateway_count ike_resumed)" = 1 ] || fail "not by its ticket"
+  expect "with the framed address" fact_is a vip 10.99.0.77
+  expect_soon 5 "accounted with its Class once more" sh -c "[ \$($(printf '%q ' "$L/peers/freeradius" detail "$W/r1") | grep -c 'Class = 0x636f73742d63656e7472652d37') -ge 2 ]"
+  after=$(session_end)
+  [ -n "$before" ] && [ "$after" -le "$before" ] || fail "the session was to end at $before, and now ends at $after"
+  say "ok: the session ends when the first one was to"
+  # Thrown out while the gateway is about to crash: the ticket of the agent, which has not heard of it, is void.
+  net block gw
+  radius r1 dynamic disconnect 10.20.0.10 'User-Name = "alice"' > "$W/dynamic.out" 2>&1 || true
+  expect "Disconnect: ACK" grep -q 'Received Disconnect-ACK' "$W/dynamic.out"
+  sleep 1; on b kill; start b; net unblock
+  expect_soon 15 "its ticket is refused" logged b 'ticket_cut'
+}
+scenario cc-return-radius "RADIUS: Class, address and Session-Timeout survive a ticket; whom it threw out does not come back" limit=120 returned_by_radius

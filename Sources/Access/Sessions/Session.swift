@@ -45,7 +45,8 @@ public struct Session: Hashable, Sendable {
         return addresses.map { TrafficSelector(addresses: IPRange($0)) }
     }
 
-    static func identityKey(_ subject: PolicySubject) -> String {
+    /// The key of uniqueness of a subject.
+    public static func identityKey(_ subject: PolicySubject) -> String {
         "\(subject.tenant)/\(subject.identity.kind):\(subject.identity.value)"
     }
 }

@@ -57,6 +57,7 @@ extension GatewayController {
             guard let serial = session.certificateSerial, serials.contains(serial), let id = ikeSAs[session.id] else {
                 continue
             }
+            cut(session)
             endings[session.id] = .revoked
             shard.perform(.close(id, .expired))
         }
@@ -65,6 +66,7 @@ extension GatewayController {
     /// Ends one session; false when there is none of that name.
     func close(_ session: String, shard: ShardCore) -> Bool {
         guard let id = ikeSAs[session] else { return false }
+        if let known = sessions[session] { cut(known) }
         endings[session] = .closed
         shard.perform(.close(id, .requested))
         return true

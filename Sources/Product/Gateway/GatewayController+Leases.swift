@@ -35,6 +35,17 @@ extension GatewayController {
         }
     }
 
+    /// Who was thrown out before the start.
+    static func rememberedCuts(_ parts: Parts) -> TicketCuts {
+        let none = TicketCuts([:], born: SystemClock.wall)
+        guard let book = parts.leases else { return none }
+        do throws(StateStoreError) {
+            return TicketCuts(try book.cuts(), born: book.born)
+        } catch {
+            return none
+        }
+    }
+
     /// Writes down which addresses came and went.
     func noteLeases(_ wall: WallTime) {
         guard let book = parts.leases else { return }
@@ -78,6 +89,6 @@ extension AuthorizationRequest {
             default: nil
             }
         }
-        return formerAddresses + asked
+        return (resumed?.addresses ?? []) + asked
     }
 }

@@ -13,7 +13,7 @@ import Sessions
 extension GatewayController {
     /// What a RADIUS server let this peer in with; nil for everybody else.
     func acceptance(_ request: AuthorizationRequest) -> RADIUSAcceptances.Entry? {
-        parts.radius?.accepted.entry(request.verified.token)
+        parts.radius?.accepted.entry(request.verified.token) ?? resumedAcceptance(request)
     }
 
     /// E12: a filter that no entry of the policy names would be a restriction that nobody holds. Fails closed.
@@ -120,6 +120,10 @@ extension GatewayController {
             guard ikeSAs[session.id] != nil, let known = radiusSessions[session.id] else { return false }
             return known.fits(request.selection, id: session.id, addresses: session.addresses)
         }
+        if case .disconnect = request.kind, let user = request.selection.userName, request.selection.namesUserAlone {
+            // It may have no session at the moment, and a ticket.
+            cut([TicketCuts.user(user)])
+        }
         guard !meant.isEmpty else { return .sessionNotFound }
         switch request.kind {
         case .disconnect:
@@ -131,6 +135,7 @@ extension GatewayController {
 
     private func end(_ session: Session, _ end: SessionEnd, _ shard: ShardCore) {
         guard let id = ikeSAs[session.id] else { return }
+        if end == .disconnected { cut(session) }
         endings[session.id] = end
         shard.perform(.close(id, .requested))
     }
@@ -156,6 +161,9 @@ extension GatewayController {
             radiusSessions[session.id]?.authorization = known
             if known.interimInterval != nil { radiusSessions[session.id]?.takeInterval() }
             sessions.regrant(session.id, subject: subject, grant: grant)
+            // Its ticket says what it was before.
+            cut(session)
+            if let id = ikeSAs[session.id] { shard.perform(.retireTicket(id)) }
             if let seconds = change.sessionTimeout, let id = ikeSAs[session.id] {
                 sessions.limit(session.id, until: shard.now + .seconds(Int64(seconds)))
                 shard.perform(.setNotAfter(id, SystemClock.wall.advanced(bySeconds: Int64(seconds))))

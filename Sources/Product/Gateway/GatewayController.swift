@@ -55,6 +55,8 @@ final class GatewayController: ShardDelegate {
     var withoutSession: [IKESAID: Instant] = [:]
     /// Failures before authentication, which strangers can cause at will, and refusals by policy.
     var strangers = FailureBudget()
+    /// Who was thrown out, for those who return by tickets.
+    var cuts: TicketCuts
     var nextRenewal: Instant?
     /// Where clients are sent while this gateway is drained.
     var drainTarget: RedirectTarget?
@@ -81,6 +83,7 @@ final class GatewayController: ShardDelegate {
             holdDown: configuration.network.holdDown
         )
         Self.remember(parts, in: &pool)
+        cuts = Self.rememberedCuts(parts)
         sessions = SessionTable(
             pool: pool,
             maximumSessions: configuration.limits.sessions,
@@ -122,6 +125,7 @@ final class GatewayController: ShardDelegate {
         guard parts.audit.isHealthy else {
             return refuse(request, CulvertError(.auditUnavailable), .authenticationFailed)
         }
+        if let error = ticketRefusal(request, subject) { return refuse(request, error, .authenticationFailed) }
         let grant: PolicyGrant
         switch loaded.policy.decide(subject) {
         case .denied(let denial): return refuse(request, denial.error, .authenticationFailed)
@@ -139,7 +143,7 @@ final class GatewayController: ShardDelegate {
             certificateEnds: request.rounds.compactMap(\.verified.notAfter).min(),
             certificateSerial: peer.map { "\($0.serial)" },
             framedAddresses: accepted?.authorization.addresses ?? [],
-            longest: accepted?.authorization.sessionTimeout.map { .seconds(Int64($0)) }
+            longest: longest(request, accepted, wallClock)
         )
         wish.wantedAddresses = request.wantedAddresses
         let opened: (session: Session, replaced: [Session])
@@ -162,6 +166,7 @@ final class GatewayController: ShardDelegate {
         var answer = authorization(session, now, wallClock)
         // A site keeps its older IKE SAs unless the new one took their fixed address.
         if !opened.replaced.isEmpty { answer.replacesOlder = true }
+        if let accepted { answer.ticketNote = accepted.authorization.ticketNote(userName: accepted.userName) }
         return .allow(answer)
     }
 

@@ -96,6 +96,11 @@ final class ShardTools: Sendable {
     }
 
     func revalidate(_ operation: OperationID, _ request: PeerRevalidationRequest, _ wallClock: WallTime) {
+        guard request.eap == nil else {
+            return eap.review(request, wallClock: wallClock) { [mailbox] result in
+                mailbox.post(.answer(.peerVerified(operation, result)))
+            }
+        }
         let authenticator = trust.withLock { $0.authenticator }
         let queued = pool.submit { [self] in
             let result = authenticator.revalidate(request, wallClock: wallClock)

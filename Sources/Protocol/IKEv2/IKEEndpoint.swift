@@ -122,6 +122,8 @@ public enum IKECommand: Sendable {
     case probe(IKESAID)
     /// Moves the end of an IKE SA (a renewed lease or certificate); nil for no end.
     case setNotAfter(IKESAID, WallTime?)
+    /// The ticket of an IKE SA is good no more, and it gets no other: what the tickets say of its peer has changed.
+    case retireTicket(IKESAID)
     /// Replace the configuration. IKE SAs of connections that are gone are closed; those of connections that changed keep
     /// running and use the changed settings from their next exchange on.
     case reload(IKEConfiguration)

@@ -37,6 +37,9 @@ public final class LeaseBook: Sendable {
         var failure: StateStoreError?
     }
 
+    /// When the book was begun: of what happened before it knows nothing.
+    public let born: WallTime
+
     private let pool: DatabasePool
     private let options: Options
     private let waiting = Mutex(Waiting())
@@ -55,13 +58,18 @@ public final class LeaseBook: Sendable {
             pool = try DatabasePool(path: path, configuration: configuration)
             try Self.migrate(pool)
             try Self.check(pool)
-            try pool.write { db in
+            born = try pool.write { db in
+                try db.execute(
+                    sql: "INSERT OR IGNORE INTO birth VALUES (1, ?)",
+                    arguments: [wallClock.secondsSinceEpoch]
+                )
                 try db.execute(
                     sql: "UPDATE lease SET until = max(since, ?), end = ? WHERE until IS NULL",
                     arguments: [wallClock.secondsSinceEpoch, AddressLease.End.restart.rawValue]
                 )
                 try db.execute(sql: "DELETE FROM cut WHERE until <= ?", arguments: [wallClock.secondsSinceEpoch])
                 try Self.trim(db, options.limit)
+                return WallTime(secondsSinceEpoch: try Int64.fetchOne(db, sql: "SELECT at FROM birth") ?? 0)
             }
         } catch {
             throw SQLiteStateStore.translate(error)
@@ -224,6 +232,7 @@ public final class LeaseBook: Sendable {
                     ) WITHOUT ROWID;
                     CREATE INDEX lease_address ON lease (address, since);
                     CREATE INDEX lease_until ON lease (until);
+                    CREATE TABLE birth (id INTEGER NOT NULL PRIMARY KEY, at INTEGER NOT NULL);
                     CREATE TABLE cut (identity TEXT NOT NULL PRIMARY KEY, at INTEGER NOT NULL, until INTEGER NOT NULL);
                     """
             )

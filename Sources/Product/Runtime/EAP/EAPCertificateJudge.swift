@@ -1,4 +1,5 @@
 import EAP
+import IKEv2
 import IPsecTypes
 import PKI
 
@@ -55,5 +56,24 @@ public struct EAPCertificateJudge: Sendable {
     static func name(of peer: ValidatedPeer, claimed: String) -> String? {
         let names = peer.names.emails + peer.names.dns + peer.names.uris
         return names.contains(claimed) ? claimed : names.first
+    }
+
+    /// Why the certificate of an earlier judgement is good no more; nil when it is.
+    func refusal(of request: PeerRevalidationRequest, wallClock: WallTime) -> String? {
+        if let end = request.notAfter, end <= wallClock { return "certificate_expired: it ended meanwhile" }
+        guard let serial = request.attributes["serial"].flatMap({ CertificateSerial($0) }),
+            let issuer = request.attributes["issuer"].flatMap({ SPKIFingerprint($0) })
+        else { return "certificate_unknown: the ticket does not say which certificate it was" }
+        guard case .revoked = revocation().status(of: serial, issuer: issuer) else { return nil }
+        return "certificate_revoked: it was revoked meanwhile"
+    }
+}
+
+extension EAPCertificateJudge? {
+    /// The same for a method that may have had no certificate at all.
+    func refusal(of request: PeerRevalidationRequest, wallClock: WallTime) -> String? {
+        guard request.attributes["serial"] != nil || request.notAfter != nil else { return nil }
+        guard let judge = self else { return "no authority for clients is configured" }
+        return judge.refusal(of: request, wallClock: wallClock)
     }
 }

@@ -21,8 +21,26 @@ public protocol EAPDesk: Sendable {
         wallClock: WallTime,
         answer: @escaping @Sendable (EAPPeerStep) -> Void
     )
+    /// A peer returns by a ticket: whether whom EAP once proved is still let in, and with which groups (RFC 5723 §5). `answer`
+    /// may be called later, once, from any thread.
+    func review(
+        _ request: PeerRevalidationRequest,
+        wallClock: WallTime,
+        answer: @escaping @Sendable (PeerVerification) -> Void
+    )
     /// A conversation is over, maybe while a step of it is under way: its secrets are to be wiped.
     func end(_ session: EAPSessionID)
+}
+
+extension EAPDesk {
+    /// Refuses: the peer comes back by a full exchange.
+    public func review(
+        _ request: PeerRevalidationRequest,
+        wallClock: WallTime,
+        answer: @escaping @Sendable (PeerVerification) -> Void
+    ) {
+        answer(.refused(reason: "eap_unconfigured: no EAP is configured"))
+    }
 }
 
 /// The desk of who has no EAP configured: refuses.

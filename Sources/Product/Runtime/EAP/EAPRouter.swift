@@ -29,6 +29,16 @@ public struct EAPRouter: EAPDesk {
         (desks[request.settings] ?? NoEAPDesk()).step(request, now: now, wallClock: wallClock, answer: answer)
     }
 
+    /// Asks the desk of the settings by which the peer was let in.
+    public func review(
+        _ request: PeerRevalidationRequest,
+        wallClock: WallTime,
+        answer: @escaping @Sendable (PeerVerification) -> Void
+    ) {
+        let desk = request.settings.flatMap { desks[$0] } ?? NoEAPDesk()
+        desk.review(request, wallClock: wallClock, answer: answer)
+    }
+
     /// Tells all: who does not know the conversation has nothing to forget.
     public func end(_ session: EAPSessionID) { for desk in desks.values { desk.end(session) } }
 }

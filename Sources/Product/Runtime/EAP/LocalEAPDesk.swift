@@ -180,6 +180,31 @@ public final class LocalEAPDesk: EAPDesk {
         return .succeeded(success: packet, key: success.key, verified)
     }
 
+    /// The user must still be one, with the groups of now; a certificate must neither have ended nor have been revoked.
+    public func review(
+        _ request: PeerRevalidationRequest,
+        wallClock: WallTime,
+        answer: @escaping @Sendable (PeerVerification) -> Void
+    ) {
+        guard let settings = state.withLock({ $0.servers[request.settings ?? ""] }), let eap = request.eap else {
+            return answer(.refused(reason: "eap_unconfigured: no such EAP server"))
+        }
+        let isQueued = pool.submit {
+            guard let groups = settings.users.groups(of: eap.name) else {
+                return answer(
+                    .refused(reason: "eap_unknown_user: \(eap.name.printable(limit: 64)) is no user any more")
+                )
+            }
+            if let refusal = settings.judge.refusal(of: request, wallClock: wallClock) {
+                return answer(.refused(reason: refusal))
+            }
+            var now = eap
+            now.groups = groups
+            answer(.accepted(VerifiedPeer(notAfter: request.notAfter, attributes: request.attributes, eap: now)))
+        }
+        if !isQueued { answer(.refused(reason: "eap_busy: too many conversations at once")) }
+    }
+
     /// The next step of our EAP peer.
     public func step(
         _ request: EAPPeerRequest,

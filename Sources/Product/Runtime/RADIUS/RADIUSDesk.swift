@@ -28,6 +28,16 @@ public struct RADIUSDesk: EAPDesk {
         answer(.failed(reason: "eap_unconfigured: RADIUS authenticates others, not us"))
     }
 
+    /// Accepts what a server once accepted: nobody can be asked again without the user. The ticket ends with the server's
+    /// Session-Timeout, and what the server said of the session since then counts at the authorization.
+    public func review(
+        _ request: PeerRevalidationRequest,
+        wallClock: WallTime,
+        answer: @escaping @Sendable (PeerVerification) -> Void
+    ) {
+        answer(.accepted(VerifiedPeer(notAfter: request.notAfter, attributes: request.attributes, eap: request.eap)))
+    }
+
     /// Forgets a conversation; a request that is under way is given up.
     public func end(_ session: EAPSessionID) { service.end(session) }
 }

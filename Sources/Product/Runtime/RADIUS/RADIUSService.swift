@@ -194,6 +194,13 @@ public final class RADIUSAcceptances: Sendable {
         public var authorization: RADIUSAuthorization
         /// The server.
         public var server: String
+
+        /// Makes a value.
+        public init(userName: String, authorization: RADIUSAuthorization, server: String) {
+            self.userName = userName
+            self.authorization = authorization
+            self.server = server
+        }
     }
 
     private struct State {

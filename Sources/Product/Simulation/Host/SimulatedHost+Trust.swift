@@ -63,6 +63,7 @@ extension SimulatedHost {
     /// The double of a verification without signature.
     func revalidate(_ request: PeerRevalidationRequest) -> PeerVerification {
         guard !fails() else { return .refused(reason: "planted") }
+        if let eap = request.eap { return .accepted(VerifiedPeer(notAfter: request.notAfter, eap: eap)) }
         guard case .fqdn(let name) = request.identity, let leaf = request.certificates.first,
             leaf.starts(with: Self.certificate(of: name, bytes: 0))
         else { return .refused(reason: "the certificate is another one's") }

@@ -123,8 +123,8 @@ public struct AuthorizationRequest: Sendable {
     public var earlierRounds: [AuthenticatedRound] = []
     /// Attributes of the peer's configuration request; nil when it sent none.
     public var requestedAttributes: [ConfigurationAttribute]?
-    /// The addresses that the peer had before, as its ticket says (RFC 5723 §5, note 5); empty without one.
-    public var formerAddresses: [IPAddress] = []
+    /// What the peer's ticket says, when it resumes a session; nil after a full exchange.
+    public var resumed: ResumedSession?
     /// The peer's selectors as it offers them (its side).
     public var remoteSelectors: [TrafficSelector]
     /// Our side as the peer asks for it.
@@ -175,6 +175,8 @@ public struct AuthorizationGrant: Hashable, Sendable {
     public var notAfter: WallTime?
     /// Overrides the connection's uniqueness.
     public var replacesOlder: Bool?
+    /// What the driver wants to be told at a resumption, sealed in the ticket (``ResumedSession/note``); nil for no ticket.
+    public var ticketNote: [UInt8]? = []
 
     /// Makes a grant.
     public init(

@@ -16,10 +16,25 @@ public struct SessionTicket: Sendable {
     let suite: IKESuite
     let skD: SecretBytes
     let localIdentity: Identity
-    let peer: VerifiedPeer
+    /// How the gateway proved itself.
+    let rounds: [AuthenticatedRound]
     /// The end of the authentication, which a resumption does not move.
     let notAfter: WallTime?
     let reauthenticateAt: Instant?
+    /// The name of the post-quantum pre-shared key in SK_d; empty for none.
+    let ppk: [UInt8]
+}
+
+/// What a ticket says of the session that it resumes (RFC 5723 §5), for whoever authorizes it.
+public struct ResumedSession: Hashable, Sendable {
+    /// When the ticket was made: what happened to the peer since then counts.
+    public var issued: WallTime
+    /// When what the session rests on ends: authentication, lease or certificate, whichever comes first; nil for never.
+    public var ends: WallTime?
+    /// The inner addresses that it had (RFC 5723 §5, note 5).
+    public var addresses: [IPAddress]
+    /// ``AuthorizationGrant/ticketNote`` of the session.
+    public var note: [UInt8]
 }
 
 /// A key that seals tickets (RFC 5723 §9.5).
@@ -58,7 +73,7 @@ public struct ReturnSecrets: Sendable {
 }
 
 /// What a verifier is asked at a resumption: the proof was the ticket's, but chain, identity and revocation are looked at
-/// anew. Answer: ``IKEEvent/peerVerified(_:_:)``.
+/// anew; with EAP, whether the user is still known, and its groups. Answer: ``IKEEvent/peerVerified(_:_:)``.
 public struct PeerRevalidationRequest: Sendable {
     /// The IKE SA, for the log.
     public var ikeSA: IKESAID
@@ -66,6 +81,14 @@ public struct PeerRevalidationRequest: Sendable {
     public var connection: String
     /// The identity of the ticket.
     public var identity: Identity
-    /// The certificates by which the peer proved it, DER, leaf first.
+    /// The certificates by which the peer proved it, DER, leaf first; empty with EAP.
     public var certificates: [[UInt8]]
+    /// Whom EAP proved; nil with certificates.
+    public var eap: EAPIdentity?
+    /// The name of the EAP settings; nil with certificates.
+    public var settings: String?
+    /// ``VerifiedPeer/attributes`` of that time, with EAP.
+    public var attributes: [String: String] = [:]
+    /// The end of what EAP proved; nil for none.
+    public var notAfter: WallTime?
 }

@@ -28,6 +28,11 @@ extension Engine {
                 setLease(sa)
                 if sa.authorizesPeer, sa.isEstablished { enqueue(sa, .announce(.lifetime)) }
             }
+        case .retireTicket(let id):
+            return with(id) { sa in
+                retireTicket(of: sa)
+                sa.returning.note = nil
+            }
         case .reload(let configuration):
             reload(configuration)
             return nil

@@ -101,10 +101,23 @@ extension Engine {
         switch outcome {
         case .refused(let reason): refuseInitiator(sa, .authentication(reason))
         case .accepted(let peer):
-            handshake.conversation.passed.append(AuthenticatedRound(identity: claim.identity, verified: peer))
-            if handshake.resumption != nil { return resumedVerified(sa, handshake) }
+            passRound(sa, handshake, AuthenticatedRound(identity: claim.identity, verified: peer), claim.certificates)
+            if case .presented(let content)? = handshake.resumption { return roundReviewed(sa, handshake, content) }
             roundPassed(sa, handshake)
         }
+    }
+
+    /// Notes a round that the initiator has proved, and how.
+    private func passRound(
+        _ sa: IKESA,
+        _ handshake: Handshake,
+        _ round: AuthenticatedRound,
+        _ certificates: [[UInt8]]
+    ) {
+        if let authentication = remoteRound(sa)?.authentication {
+            handshake.conversation.evidence.append(RoundEvidence(round, authentication, certificates))
+        }
+        handshake.conversation.passed.append(round)
     }
 
     /// The initiator has proved one round. Whether another follows is not its choice.
@@ -317,7 +330,7 @@ extension Engine {
             return refuseInitiator(sa, .authentication("msk_mismatch: AUTH is not made from the key of the EAP method"))
         }
         handshake.conversation.peerFollows = payloads.notify(.anotherAuthFollows) != nil
-        handshake.conversation.passed.append(AuthenticatedRound(identity: proved.identity, verified: peer))
+        passRound(sa, handshake, AuthenticatedRound(identity: proved.identity, verified: peer), [])
         roundPassed(sa, handshake)
     }
 

@@ -37,6 +37,8 @@ struct AuthConversation {
     var peerFollows = false
     /// What the peer has proved.
     var passed: [AuthenticatedRound] = []
+    /// How, for tickets (responder).
+    var evidence: [RoundEvidence] = []
     /// Whether the responder proves itself by the EAP method alone (RFC 5998).
     var isEAPOnly = false
     /// The responder's identity that only EAP will prove (initiator).

@@ -43,7 +43,9 @@ extension Engine {
                 .trafficSelectorsResponder(TrafficSelectorPayload(selectors: child.remoteSelectors)),
             ]
         }
-        payloads += openingNotifies(sa, handshake, proof) + ticketRequest(sa) + mobilityOffer(sa)
+        // A ticket stands for all rounds.
+        if !isResumed { payloads += openingNotifies(sa, handshake, proof) }
+        payloads += ticketRequest(sa) + mobilityOffer(sa)
         sendRequest(sa, .ikeAuth, payloads, .authentication)
     }
 
@@ -95,6 +97,8 @@ extension Engine {
         else { return refuseResponder(sa, .authentication("auth_rounds: the responder ended before all was proved")) }
         sa.remoteIdentity = first.identity
         sa.peer = first.verified
+        sa.returning.rounds = handshake.conversation.passed
+        if handshake.ppk.mixed != nil { sa.returning.ppk = handshake.ppk.identifier }
         sa.notAfter = handshake.conversation.passed.compactMap { end(nil, $0.verified) }.min()
         if receiveRedirectInAuth(sa, payloads) { return }
         sa.configuration = ConfigurationExchange.accept(payloads.configuration, sa.connection)

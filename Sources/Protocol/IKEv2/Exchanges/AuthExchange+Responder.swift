@@ -148,6 +148,7 @@ extension Engine {
                     withPreSharedKey: sa.connection.remoteRounds.last?.authentication.isPreSharedKey ?? false,
                     earlierRounds: Array(passed.dropLast()),
                     requestedAttributes: request.requestedAttributes,
+                    resumed: sa.handshake?.resumedSession,
                     remoteSelectors: request.remoteSelectors,
                     localSelectors: request.localSelectors,
                     path: sa.path
@@ -267,7 +268,7 @@ extension Engine {
         let mobility = acceptMobility(sa)
         sa.peer = peer
         sa.returning.crashToken = request.crashToken?.data
-        if sa.connection.resumesWithSharedKey == false { sa.returning.evidence = request.claim.certificates }
+        noteEvidence(sa, handshake, request)
         switch outcome {
         case .noChild(let grant, let notify, let cause):
             adopt(sa, grant, peer)
@@ -311,6 +312,7 @@ extension Engine {
 
     private func adopt(_ sa: IKESA, _ grant: AuthorizationGrant?, _ peer: VerifiedPeer) {
         sa.grant = grant
+        sa.returning.note = grant?.ticketNote ?? nil
         sa.authorizesPeer = true
         let rounds = sa.handshake?.conversation.passed.map(\.verified) ?? [peer]
         sa.notAfter = rounds.compactMap { end(grant?.notAfter, $0) }.min()

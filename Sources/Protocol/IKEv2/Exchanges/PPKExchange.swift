@@ -39,6 +39,8 @@ struct PPKState {
     var continuation: Continuation?
     /// Whether the response says that the PPK is in use (responder).
     var isUsed = false
+    /// The name of the key that the oracle was asked for.
+    var identifier: [UInt8] = []
 }
 
 extension Engine {
@@ -72,7 +74,7 @@ extension Engine {
             }
             return proveInitiator(sa, handshake)
         }
-        mix(sa, handshake, entry.key, .initiator)
+        mix(sa, handshake, entry, .initiator)
     }
 
     /// Puts the PPK's keys in use, or the plain ones.
@@ -114,7 +116,7 @@ extension Engine {
     private enum PPKDecision {
         case plain
         case without([UInt8])
-        case use(KeyID)
+        case use(PPKSettings.Entry)
         case refuse(AuthenticationFailure)
     }
 
@@ -131,7 +133,7 @@ extension Engine {
             return .refuse("ppk_missing: the peer named no post-quantum pre-shared key")
         }
         if let entry = settings?.entries.first(where: { $0.identifier == identifier }), type == PPKState.fixedType {
-            return .use(entry.key)
+            return .use(entry)
         }
         guard settings?.isRequired != true else {
             return .refuse("ppk_unknown: the post-quantum pre-shared key that the peer names is not one of ours")
@@ -161,7 +163,7 @@ extension Engine {
             var claim = claim
             claim.authentication = AuthenticationPayload(method: authentication.method, data: data)
             beginRound(sa, handshake, claim, follows: follows)
-        case .use(let key): mix(sa, handshake, key, .round(claim, follows: follows))
+        case .use(let entry): mix(sa, handshake, entry, .round(claim, follows: follows))
         }
     }
 
@@ -176,7 +178,7 @@ extension Engine {
                 return .authentication(AuthenticationPayload(method: authentication.method, data: data))
             }
             concludeEAPRound(sa, handshake, replaced)
-        case .use(let key): mix(sa, handshake, key, .eapProof(payloads))
+        case .use(let entry): mix(sa, handshake, entry, .eapProof(payloads))
         }
     }
 
@@ -187,11 +189,17 @@ extension Engine {
 
     // MARK: The oracle
 
-    private func mix(_ sa: IKESA, _ handshake: Handshake, _ key: KeyID, _ continuation: PPKState.Continuation) {
+    private func mix(
+        _ sa: IKESA,
+        _ handshake: Handshake,
+        _ entry: PPKSettings.Entry,
+        _ continuation: PPKState.Continuation
+    ) {
         guard let keys = sa.keys, let suite = sa.suite else { return fail(sa, .limit("no keys")) }
         handshake.ppk.continuation = continuation
+        handshake.ppk.identifier = entry.identifier
         let id = begin(.mixPPK, sa)
-        emit(.mixPPK(id, PPKRequest(ikeSA: sa.id, key: key, prf: suite.prf, keys: keys.ppkPart)))
+        emit(.mixPPK(id, PPKRequest(ikeSA: sa.id, key: entry.key, prf: suite.prf, keys: keys.ppkPart)))
     }
 
     func ppkMixed(_ sa: IKESA, _ keys: PPKKeys?) {

@@ -13,7 +13,7 @@ extension Engine {
     /// Whether the ticket fits what is to be begun.
     func isUsable(_ ticket: SessionTicket, _ connection: ConnectionConfiguration) -> Bool {
         ticket.connection == connection.name && ticket.localIdentity == connection.localIdentity
-            && connection.returning.usesTickets && connection.resumesWithSharedKey != nil
+            && connection.returning.usesTickets && connection.takes(ppk: ticket.ppk)
             && connection.remoteIdentity.allows(ticket.gateway)
             && ticket.expires > now && ticket.notAfter.map { $0 > wallClock } ?? true
             && connection.negotiableProposals.contains { $0.contains(ticket.suite) }
@@ -145,7 +145,10 @@ extension Engine {
             constantTimeEqual(expected, proof.data)
         else { return refuseResponder(sa, .authentication("ticket_proof: the gateway does not know its secret")) }
         sa.returning.reauthenticateAt = ticket.reauthenticateAt
-        handshake.conversation.passed = [AuthenticatedRound(identity: identity, verified: ticket.peer)]
+        sa.returning.ppk = ticket.ppk
+        // All rounds of both ends are in the ticket.
+        handshake.conversation.passed = ticket.rounds
+        handshake.conversation.localRounds = sa.connection.localRounds.count
         concludeAuthentication(sa, handshake, payloads)
         // A session ends with the authentication that began it.
         if let end = ticket.notAfter, sa.isEstablished {

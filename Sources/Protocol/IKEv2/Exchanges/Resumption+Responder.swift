@@ -45,7 +45,7 @@ extension Engine {
         configuration.connections.first { connection in
             connection.name == content.connection && matches(connection, path) && connection.returning.usesTickets
                 && connection.localIdentity.payload.restOfPayload == content.responder
-                && connection.resumesWithSharedKey == content.withSharedKey
+                && connection.proofs == content.rounds.map(\.proof) && connection.takes(ppk: content.ppk)
                 && connection.negotiableProposals.contains { $0.contains(content.suite) }
         }
     }
@@ -133,7 +133,7 @@ extension Engine {
         // RFC 5723 §4.3.3: IDi MUST be identical to the ticket's, a CERT payload MUST NOT be included.
         guard identification.restOfPayload == content.initiator, payloads.certificates.isEmpty,
             payloads.identificationResponder.map({ $0.restOfPayload == content.responder }) ?? true,
-            sa.connection.remoteIdentity.allows(identity), identity != sa.connection.localIdentity
+            sa.connection.remoteRounds[0].mayClaim(identity), identity != sa.connection.localIdentity
         else { return refuseInitiator(sa, .authentication("ticket_identity: not the one of the ticket")) }
         guard proof.method == .sharedKey,
             let expected = resumptionProof(sa, peerOctets(sa, handshake, identification), ofInitiator: true),
@@ -146,30 +146,49 @@ extension Engine {
             identification: identification,
             identity: identity,
             authentication: proof,
-            certificates: content.certificates
+            certificates: []
         )
-        let request = authRequest(claim, nil, child, payloads)
-        handshake.conversation.request = request
-        handshake.conversation.claim = claim
-        guard !content.withSharedKey else { return initiatorVerified(sa, .accepted(VerifiedPeer())) }
-        let id = begin(.verifyInitiator, sa)
-        emit(
-            .revalidatePeer(
-                id,
-                PeerRevalidationRequest(
-                    ikeSA: sa.id,
-                    connection: sa.connection.name,
-                    identity: identity,
-                    certificates: content.certificates
-                )
-            )
-        )
+        handshake.conversation.request = authRequest(claim, nil, child, payloads)
+        reviewRound(sa, handshake, content)
     }
 
-    /// Trust and revocation have been asked again; now policy.
-    func resumedVerified(_ sa: IKESA, _ handshake: Handshake) {
+    /// Looks again at the next round by which the peer once proved itself; after the last one policy is asked.
+    func reviewRound(_ sa: IKESA, _ handshake: Handshake, _ content: TicketContent) {
         guard let request = handshake.conversation.request else { return }
-        authorize(sa, request, handshake.conversation.passed)
+        let passed = handshake.conversation.passed
+        guard passed.count < content.rounds.count else { return authorize(sa, request, passed) }
+        let evidence = content.rounds[passed.count]
+        guard let round = remoteRound(sa), let identity = evidence.provedIdentity,
+            evidence.eap.map(round.allows) ?? round.identity.allows(identity),
+            !sa.connection.localRounds.contains(where: { $0.identity == identity })
+        else { return refuseInitiator(sa, .authentication("ticket_identity: not whom the connection takes now")) }
+        handshake.conversation.claim = PeerClaim(
+            identification: identity.payload,
+            identity: identity,
+            authentication: request.claim.authentication,
+            certificates: evidence.certificates
+        )
+        guard evidence.proof != .sharedKey else { return initiatorVerified(sa, .accepted(VerifiedPeer())) }
+        var question = PeerRevalidationRequest(
+            ikeSA: sa.id,
+            connection: sa.connection.name,
+            identity: identity,
+            certificates: evidence.certificates
+        )
+        if case .eap(let requirement) = round.authentication {
+            (question.eap, question.settings) = (evidence.eap, requirement.settings)
+            (question.attributes, question.notAfter) = (evidence.facts, evidence.notAfter)
+        }
+        emit(.revalidatePeer(begin(.verifyInitiator, sa), question))
+    }
+
+    /// One round stands as it did. An EAP round without its user, or with another one, does not.
+    func roundReviewed(_ sa: IKESA, _ handshake: Handshake, _ content: TicketContent) {
+        let passed = handshake.conversation.passed
+        guard let last = passed.last, last.verified.eap?.name == content.rounds[passed.count - 1].eap?.name else {
+            return refuseInitiator(sa, .authentication("ticket_identity: not whom EAP had proved"))
+        }
+        reviewRound(sa, handshake, content)
     }
 
     /// IDr and AUTH of a resumption; no CERT (RFC 5723 §4.3.3).
@@ -195,5 +214,26 @@ extension Engine {
         guard let keys = sa.keys, let suite = sa.suite, let octets else { return nil }
         let proof = try? crypto.prf(suite.prf, key: ofInitiator ? keys.skPi : keys.skPr, [.bytes(octets)])
         return proof?.withUnsafeBytes { [UInt8]($0) }
+    }
+
+    /// What a ticket of this IKE SA will carry of how its peer proved itself.
+    func noteEvidence(_ sa: IKESA, _ handshake: Handshake, _ request: AuthRequest) {
+        sa.returning.claimed = request.claim.identification.restOfPayload
+        sa.returning.evidence = handshake.conversation.evidence
+        sa.returning.ppk = handshake.ppk.isUsed ? handshake.ppk.identifier : []
+        if case .presented(let content)? = handshake.resumption { sa.returning.ppk = content.ppk }
+    }
+}
+
+extension Handshake {
+    /// What the initiator's ticket says (responder).
+    var resumedSession: ResumedSession? {
+        guard case .presented(let content)? = resumption else { return nil }
+        return ResumedSession(
+            issued: content.issued,
+            ends: content.ends,
+            addresses: content.addresses,
+            note: content.note
+        )
     }
 }

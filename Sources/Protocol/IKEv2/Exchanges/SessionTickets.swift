@@ -32,10 +32,8 @@ extension Engine {
 
     private func makeTicket(_ sa: IKESA) -> (bytes: [UInt8], lifetime: UInt32)? {
         // What was proved by other means than these could not be looked at again.
-        guard sa.authorizesPeer, sa.grant != nil, let identity = sa.remoteIdentity, let suite = sa.suite,
-            let skD = sa.keys?.skD, let withSharedKey = sa.connection.resumesWithSharedKey,
-            withSharedKey || !sa.returning.evidence.isEmpty, let key = secrets.tickets.first,
-            let keys = ticketKeys(key)
+        guard sa.authorizesPeer, sa.grant != nil, let suite = sa.suite, let skD = sa.keys?.skD,
+            let note = sa.returning.note, isReviewable(sa), let key = secrets.tickets.first, let keys = ticketKeys(key)
         else { return nil }
         // RFC 5723 §6.2: no longer than our policy, nor than the authentication.
         var lifetime = sa.connection.returning.ticketLifetime.components.seconds
@@ -48,12 +46,14 @@ extension Engine {
             expires: wallClock.advanced(bySeconds: lifetime),
             ends: ends,
             connection: sa.connection.name,
-            initiator: identity.payload.restOfPayload,
+            initiator: sa.returning.claimed,
             responder: sa.connection.localIdentity.payload.restOfPayload,
-            withSharedKey: withSharedKey,
             suite: suite,
             skD: skD,
-            certificates: sa.returning.evidence
+            ppk: sa.returning.ppk,
+            note: note,
+            addresses: Array((sa.grant?.addresses ?? []).prefix(2)),
+            rounds: sa.returning.evidence
         )
         guard let plain = content.encoded(), let number = ticketIV.next() else { return nil }
         var prefix = WireWriter(capacity: Self.ticketPrefix)
@@ -67,6 +67,13 @@ extension Engine {
         retireTicket(of: sa)
         sa.returning.issued = IssuedTicket(id: content.number, expires: content.expires)
         return (prefix.bytes + body, UInt32(clamping: lifetime))
+    }
+
+    /// Whether everything that proved the peer is there to be looked at again.
+    private func isReviewable(_ sa: IKESA) -> Bool {
+        let evidence = sa.returning.evidence
+        return !sa.returning.claimed.isEmpty && evidence.map(\.proof) == sa.connection.proofs
+            && evidence.allSatisfy { $0.proof != .certificate || !$0.certificates.isEmpty }
     }
 
     /// When the peer must have been authenticated anew: a resumption is no authentication (RFC 5723 §5).
@@ -173,9 +180,10 @@ extension Engine {
             suite: suite,
             skD: keys.skD,
             localIdentity: sa.connection.localIdentity,
-            peer: sa.peer ?? VerifiedPeer(),
+            rounds: sa.returning.rounds,
             notAfter: sa.notAfter,
-            reauthenticateAt: sa.returning.reauthenticateAt
+            reauthenticateAt: sa.returning.reauthenticateAt,
+            ppk: sa.returning.ppk
         )
         emit(.keepTicket(sa.id, kept))
     }
@@ -190,14 +198,10 @@ extension Engine {
 }
 
 extension ConnectionConfiguration {
-    /// Whether a ticket's peer proved itself by a pre-shared key, or by certificates; nil for ways that no ticket carries:
-    /// EAP and several rounds, whose proofs could not be looked at again, and post-quantum pre-shared keys (RFC 8784).
-    var resumesWithSharedKey: Bool? {
-        guard furtherLocal.isEmpty, furtherRemote.isEmpty, !localAuthentication.isEAP, ppk == nil else { return nil }
-        return switch remoteAuthentication {
-        case .certificate: false
-        case .preSharedKey: true
-        case .eap: nil
-        }
+    /// Whether an IKE SA with this post-quantum pre-shared key in its keys, or none, may go on. A resumption mixes nothing
+    /// in: it inherits SK_d, and with it the key that is in there (RFC 8784 §3).
+    func takes(ppk: [UInt8]) -> Bool {
+        guard ppk.isEmpty else { return self.ppk?.entries.contains { $0.identifier == ppk } ?? false }
+        return self.ppk?.isRequired != true
     }
 }

@@ -13,8 +13,15 @@ struct ReturnState: Sendable {
     var issued: IssuedTicket?
     /// Whether the peer gave us a ticket: then it is asked for another one after a rekeying.
     var holdsTicket = false
-    /// The certificates by which the peer proved its identity, as tickets carry them.
-    var evidence: [[UInt8]] = []
+    /// How the gateway proved itself to us.
+    var rounds: [AuthenticatedRound] = []
+    /// RestOfIDPayload of the initiator's first IDi, and how it proved its identities, as tickets carry them.
+    var claimed: [UInt8] = []
+    var evidence: [RoundEvidence] = []
+    /// The name of the post-quantum pre-shared key in our keys; empty for none.
+    var ppk: [UInt8] = []
+    /// What the driver wants to be told when the ticket is used; nil for no ticket.
+    var note: [UInt8]? = []
     /// When the peer must have been authenticated anew (RFC 4478): we are the initiator.
     var reauthenticateAt: Instant?
     /// How many unprotected messages about this IKE SA are looked at.

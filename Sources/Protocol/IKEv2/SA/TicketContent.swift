@@ -4,13 +4,15 @@ import IPsecTypes
 
 /// The state inside a ticket by value (RFC 5723 §5, §6.1), as its maker reads it:
 ///
-///     version, number, issued, expires, ends, connection, IDi, IDr, shared key?, suite, SK_d, certificates
+///     version, number, issued, expires, ends, suite, connection, IDi, IDr, PPK, note, SK_d, addresses, rounds
 struct TicketContent: Sendable {
-    private static let version: UInt8 = 1
+    private static let version: UInt8 = 2
     /// Octets of a ticket's number.
     static let numberLength = 16
     /// Certificates and texts together; what is longer gets no ticket, because IKE_SESSION_RESUME cannot be fragmented.
     static let limit = 3072
+    /// Rounds of authentication.
+    private static let roundLimit = 8
 
     var number: [UInt8]
     var issued: WallTime
@@ -21,10 +23,16 @@ struct TicketContent: Sendable {
     /// RestOfIDPayload of both.
     var initiator: [UInt8]
     var responder: [UInt8]
-    var withSharedKey: Bool
     var suite: IKESuite
     var skD: SecretBytes
-    var certificates: [[UInt8]]
+    /// The name of the post-quantum pre-shared key that went into SK_d (RFC 8784); empty for none.
+    var ppk: [UInt8] = []
+    /// What the driver wants to be told at the return.
+    var note: [UInt8] = []
+    /// The inner addresses, which may be given again (RFC 5723 §5, note 5).
+    var addresses: [IPAddress] = []
+    /// How the initiator proved itself, in order.
+    var rounds: [RoundEvidence]
 
     /// The octets to be sealed; nil when they are too many. The caller wipes them.
     func encoded() -> [UInt8]? {
@@ -35,26 +43,23 @@ struct TicketContent: Sendable {
         writer.writeUInt64(UInt64(bitPattern: expires.secondsSinceEpoch))
         writer.writeUInt8(ends == nil ? 0 : 1)
         writer.writeUInt64(UInt64(bitPattern: ends?.secondsSinceEpoch ?? 0))
-        writer.writeUInt8(withSharedKey ? 1 : 0)
         writer.writeUInt16(suite.encryption.rawValue)
         writer.writeUInt16(UInt16(clamping: suite.keyBits))
         writer.writeUInt16(suite.prf.rawValue)
         writer.writeUInt16(suite.integrity.rawValue)
         writer.writeUInt8(UInt8(clamping: suite.allKeyExchanges.count))
         for method in suite.allKeyExchanges { writer.writeUInt16(method.rawValue) }
-        for text in [Array(connection.utf8), initiator, responder] {
+        for text in [Array(connection.utf8), initiator, responder, ppk, note] {
             guard text.count <= Self.limit else { return nil }
-            writer.writeUInt16(UInt16(clamping: text.count))
-            writer.writeBytes(text)
+            writer.writeSized(text)
         }
         writer.writeUInt16(UInt16(clamping: skD.count))
         skD.withUnsafeBytes { writer.writeBytes($0) }
-        writer.writeUInt8(UInt8(clamping: certificates.count))
-        for certificate in certificates {
-            guard certificate.count <= Self.limit else { return nil }
-            writer.writeUInt16(UInt16(clamping: certificate.count))
-            writer.writeBytes(certificate)
-        }
+        guard addresses.count <= 2, rounds.count <= Self.roundLimit else { return nil }
+        writer.writeUInt8(UInt8(clamping: addresses.count))
+        for address in addresses { writer.writeSized(address.bytes) }
+        writer.writeUInt8(UInt8(clamping: rounds.count))
+        for round in rounds where !round.write(into: &writer) { return nil }
         return writer.count <= Self.limit ? writer.bytes : nil
     }
 
@@ -67,7 +72,6 @@ struct TicketContent: Sendable {
         let expires = try time(bytes, &reader)
         let hasEnd = try reader.readUInt8(bytes) == 1
         let end = try time(bytes, &reader)
-        let withSharedKey = try reader.readUInt8(bytes) == 1
         var suite = IKESuite(
             encryption: EncryptionAlgorithm(rawValue: try reader.readUInt16(bytes)),
             keyBits: Int(try reader.readUInt16(bytes)),
@@ -85,9 +89,17 @@ struct TicketContent: Sendable {
         let connection = try sized(bytes, &reader)
         let initiator = try sized(bytes, &reader)
         let responder = try sized(bytes, &reader)
+        let ppk = try sized(bytes, &reader)
+        let note = try sized(bytes, &reader)
         let skD = SecretBytes(try sized(bytes, &reader))
-        var certificates: [[UInt8]] = []
-        for _ in 0..<(try reader.readUInt8(bytes)) { certificates.append(try sized(bytes, &reader)) }
+        var addresses: [IPAddress] = []
+        for _ in 0..<(try reader.readUInt8(bytes)) {
+            guard let address = IPAddress(bytes: try sized(bytes, &reader)) else { throw .badValue }
+            addresses.append(address)
+        }
+        var rounds: [RoundEvidence] = []
+        for _ in 0..<(try reader.readUInt8(bytes)) { rounds.append(try RoundEvidence(bytes, &reader)) }
+        guard !rounds.isEmpty, rounds.count <= roundLimit else { throw .badValue }
         try reader.expectEnd()
         return TicketContent(
             number: number,
@@ -97,10 +109,12 @@ struct TicketContent: Sendable {
             connection: String(decoding: connection, as: UTF8.self),
             initiator: initiator,
             responder: responder,
-            withSharedKey: withSharedKey,
             suite: suite,
             skD: skD,
-            certificates: certificates
+            ppk: ppk,
+            note: note,
+            addresses: addresses,
+            rounds: rounds
         )
     }
 
@@ -108,7 +122,7 @@ struct TicketContent: Sendable {
         WallTime(secondsSinceEpoch: Int64(bitPattern: try reader.readUInt64(bytes)))
     }
 
-    private static func sized(_ bytes: Span<UInt8>, _ reader: inout WireReader) throws(ParseError) -> [UInt8] {
+    static func sized(_ bytes: Span<UInt8>, _ reader: inout WireReader) throws(ParseError) -> [UInt8] {
         let count = Int(try reader.readUInt16(bytes))
         guard count <= limit else { throw .limitExceeded }
         return try reader.readBytes(bytes, count: count)

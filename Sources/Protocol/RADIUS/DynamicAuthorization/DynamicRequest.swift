@@ -23,6 +23,13 @@ public struct DynamicRequest: Hashable, Sendable {
         /// Class, in a Disconnect-Request (RFC 5176 §3.6, note 4).
         public var classes: [[UInt8]] = []
 
+        /// Whether a user is meant, with all that it has.
+        public var namesUserAlone: Bool {
+            var rest = self
+            rest.userName = nil
+            return userName != nil && rest.isEmpty
+        }
+
         /// Whether nothing is given.
         public var isEmpty: Bool {
             sessionID == nil && userName == nil && addresses.isEmpty && callingStation == nil && classes.isEmpty
