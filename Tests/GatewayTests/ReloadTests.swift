@@ -55,7 +55,10 @@ import Testing
         try await reload(gateway, policy: "# A comment.\n" + policy)
         #expect(try await clients[1].closed() == .deletedByPeer)
         #expect(try await clients[2].closed() == .deletedByPeer)
-        let ends = try gateway.auditRecords().filter { $0.event == .sessionEnd }
+        // The trail is written by a thread of its own.
+        let ended = { @Sendable in (try? gateway.auditRecords().filter { $0.event == .sessionEnd }) ?? [] }
+        _ = try await eventually { ended().count == 2 }
+        let ends = ended()
         #expect(Set(ends.compactMap(\.reason)) == [SessionEnd.policyChanged.rawValue])
         #expect(Set(ends.compactMap(\.name)) == ["runner3", "runner4"])
         #expect(clients[0].node.established.first?.children.map(\.inboundSPI) == before)

@@ -315,11 +315,9 @@ extension Engine {
         sa.returning.note = grant?.ticketNote ?? nil
         sa.authorizesPeer = true
         let rounds = sa.handshake?.conversation.passed.map(\.verified) ?? [peer]
-        sa.notAfter = rounds.compactMap { end(grant?.notAfter, $0) }.min()
-        if case .presented(let content)? = sa.handshake?.resumption, let ends = content.ends {
-            // A session ends with the authentication that began it.
-            sa.notAfter = min(sa.notAfter ?? ends, ends)
-        }
+        // A session ends with the authentication that began it.
+        let ends = rounds.map { end(grant?.notAfter, $0) } + [sa.handshake?.resumedSession?.ends]
+        sa.notAfter = ends.compactMap { $0 }.min()
         guard let grant else { return }
         sa.configuration = ReceivedConfiguration(
             addresses: grant.addresses,
