@@ -48,6 +48,19 @@ struct TroubleTests {
         #expect(ledger.takeReflections().count == 1)
     }
 
+    /// R02, R05: puzzles before IKE_SA_INIT and before IKE_AUTH keep no honest agent out, whatever the network does and
+    /// however much junk arrives in the agent's name.
+    @Test func puzzlesOfBothKindsLetTheHonestThroughAFlood() throws {
+        var puzzles = 0
+        for seed in UInt64(1)...24 where Scenario(kind: .flood, seed: seed).demandsPuzzles {
+            let outcome = ScenarioRun(kind: .flood, seed: seed).run()
+            #expect(outcome.findings.isEmpty, "\(outcome)")
+            puzzles = max(puzzles, outcome.statistics.puzzles)
+            if puzzles >= 4 { break }
+        }
+        #expect(puzzles >= 4, "two for each IKE SA that was set up")
+    }
+
     /// S15: who parks the IKE_AUTH of others, or never sends one, leaves nothing behind.
     @Test func handshakesThatAreParkedHalfWayEnd() {
         let pair = ScriptedPair(seed: 9)

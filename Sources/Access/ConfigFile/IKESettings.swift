@@ -40,6 +40,8 @@ public struct IKESettings: Hashable, Sendable {
     public var cookiesFrom = 64
     /// From this many half-open IKE SAs on initiators must solve a puzzle.
     public var puzzlesFrom = 1024
+    /// From this many half-open IKE SAs with junk in IKE_AUTH on, another puzzle comes before IKE_AUTH.
+    public var authPuzzlesFrom = 64
     /// Whether addresses may change while an IKE SA stands (RFC 4555).
     public var mobike = true
     /// Whether a NAT between the peers counts as an attack (RFC 4555 section 3.9).
@@ -198,6 +200,13 @@ public struct IKESettings: Hashable, Sendable {
                 \.puzzlesFrom,
                 .integer(0...100_000),
                 "From this many half-open and lately failed IKE SAs on initiators must solve a puzzle (RFC 8019)."
+            ),
+            .setting(
+                "auth_puzzles_from",
+                \.authPuzzlesFrom,
+                .integer(0...100_000),
+                "From this many half-open IKE SAs that got junk in IKE_AUTH on, whoever solved a puzzle must solve another "
+                    + "before IKE_AUTH is looked at (RFC 8019 section 7.2)."
             ),
             .setting(
                 "ticket_lifetime",

@@ -81,6 +81,7 @@ public struct LoadedGateway: Sendable {
         limits.halfOpenLifetime = configuration.ike.halfOpenLife
         limits.cookieThreshold = configuration.ike.cookiesFrom
         limits.puzzleThreshold = configuration.ike.puzzlesFrom
+        limits.authPuzzleThreshold = configuration.ike.authPuzzlesFrom
         limits.halfOpenLimit = configuration.limits.halfOpen
         limits.children = configuration.limits.children
         limits.certificates = configuration.limits.chain

@@ -81,6 +81,7 @@ extension FailureReport {
         case .internalAddressFailure, .failedCPRequired:
             return (.poolExhausted, "the peer gave us no address (\(type))", [])
         case .temporaryFailure, .noAdditionalSAs: return (.gatewayBusy, "the peer is busy (\(type))", [])
+        case .puzzle: return (.gatewayBusy, "the peer is under attack and asks for a puzzle harder than we solve", [])
         default: return (.peerProtocol, "the peer refused with \(type)", [])
         }
     }

@@ -137,19 +137,30 @@ public struct IKEMessage: Hashable, Sendable {
     /// The octets from the start of the message to the end of the Encrypted (Fragment) payload's header: what an AEAD
     /// authenticates besides the ciphertext (RFC 5282 §5.1, RFC 7383 §2.5) and what IV, ciphertext and ICV are appended
     /// to. `bodyLength` is the length of those three; all length fields are final.
+    ///
+    /// - Parameter solution: stands in clear before the Encrypted payload (RFC 8019 §7.2.2), and is authenticated with it.
     public static func encryptedPrefix(
         header: IKEHeader,
         first: PayloadType,
         fragment: (number: UInt16, total: UInt16)? = nil,
+        solution: PuzzleSolutionPayload? = nil,
         bodyLength: Int
     ) -> [UInt8] {
         let payloadLength = (fragment == nil ? 4 : 8) + bodyLength
         precondition(bodyLength >= 0 && payloadLength <= 65_535, "an Encrypted payload has 16 bits of length")
+        let solutionLength = solution?.wireLength ?? 0
+        let sealedType: PayloadType = fragment == nil ? .encrypted : .encryptedFragment
         var header = header
-        header.nextPayload = fragment == nil ? .encrypted : .encryptedFragment
-        header.length = UInt32(IKEHeader.byteCount + payloadLength)
-        var writer = WireWriter(capacity: IKEHeader.byteCount + payloadLength)
+        header.nextPayload = solution == nil ? sealedType : .puzzleSolution
+        header.length = UInt32(IKEHeader.byteCount + solutionLength + payloadLength)
+        var writer = WireWriter(capacity: IKEHeader.byteCount + solutionLength + payloadLength)
         header.write(into: &writer)
+        if let solution {
+            writer.writeUInt8(sealedType.rawValue)
+            writer.writeUInt8(0)
+            writer.writeUInt16(UInt16(solutionLength))
+            solution.write(into: &writer)
+        }
         writer.writeUInt8(first.rawValue)
         writer.writeUInt8(0)
         writer.writeUInt16(UInt16(payloadLength))

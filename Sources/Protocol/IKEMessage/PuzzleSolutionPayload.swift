@@ -30,7 +30,11 @@ public struct PuzzleSolutionPayload: Hashable, Sendable {
         return (0..<Self.keyCount).map { Array(data.dropFirst($0 * length).prefix(length)) }
     }
 
-    static func parse(_ bytes: Span<UInt8>, _ reader: inout WireReader) throws(ParseError) -> PuzzleSolutionPayload {
+    /// Octets of the payload with its generic header: at most 260, whatever the PRF.
+    public var wireLength: Int { 4 + data.count }
+
+    /// Reads what follows the generic header, to the end of the reader.
+    public static func parse(_ bytes: Span<UInt8>, _ reader: inout WireReader) throws(ParseError) -> PuzzleSolutionPayload {
         // RFC 8019 §8.2: four keys of the same size, so a multiple of four octets, and not empty.
         guard reader.remaining.isMultiple(of: keyCount), keyLengths.contains(reader.remaining / keyCount) else {
             throw .badLength

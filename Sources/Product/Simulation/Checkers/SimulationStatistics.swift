@@ -54,6 +54,9 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
     /// IKE SAs that a ticket brought back.
     public var resumed = 0
 
+    /// Puzzles solved by initiators, before IKE_SA_INIT and before IKE_AUTH.
+    public var puzzles = 0
+
     /// Zeros.
     public init() {}
 
@@ -104,6 +107,7 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
         sum.suspensions += right.suspensions
         sum.hostilePackets += right.hostilePackets
         sum.virtualSeconds += right.virtualSeconds
+        sum.puzzles += right.puzzles
         return sum
     }
 
@@ -114,6 +118,7 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
             + "\(ikeRekeyings) rekeyed \(deadPeers) dead \(crashesDetected) crashed \(resumed) resumed, \(children) Child SAs \(childRekeyings) rekeyed, "
             + "\(collisions) collisions, \(handovers) hand-overs, \(pathChanges) path changes, \(returnChecks) return checks, "
             + "\(cookieDemands) cookie demands, \(keepalives) keepalives, ESP \(packetsDelivered) of \(packetsSent), "
-            + "\(sealed) IVs, \(moves) moves, \(suspensions) suspensions, \(hostilePackets) hostile packets"
+            + "\(sealed) IVs, \(moves) moves, \(suspensions) suspensions, \(hostilePackets) hostile packets, "
+            + "\(puzzles) puzzles"
     }
 }

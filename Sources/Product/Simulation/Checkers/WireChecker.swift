@@ -38,11 +38,11 @@ struct WireChecker {
             responderSPI: header.responderSPI,
             byInitiator: fromInitiator != isResponse
         )
-        guard header.nextPayload == .encrypted || header.nextPayload == .encryptedFragment else { return nil }
+        guard let sealed = Self.sealedPart(header, bytes) else { return nil }
         var fragment: UInt16 = 0
-        if header.nextPayload == .encryptedFragment {
-            guard bytes.count > IKEHeader.byteCount + 6 else { return "short fragment" }
-            fragment = UInt16(bytes[IKEHeader.byteCount + 4]) << 8 | UInt16(bytes[IKEHeader.byteCount + 5])
+        if sealed.type == .encryptedFragment {
+            guard bytes.count > sealed.offset + 6 else { return "short fragment" }
+            fragment = UInt16(bytes[sealed.offset + 4]) << 8 | UInt16(bytes[sealed.offset + 5])
             fragments += 1
         }
         let message = Message(direction: direction, isResponse: isResponse, id: header.messageID, fragment: fragment)
@@ -65,6 +65,16 @@ struct WireChecker {
         guard header.messageID == expected else { return "\(describe(header)): expected Message ID \(expected)" }
         guard previous == window.answered else { return "\(describe(header)): the request before is not answered" }
         return nil
+    }
+
+    /// The SK or SKF payload of a message: the first one, or behind the solution of a puzzle (RFC 8019 §7.2.2).
+    static func sealedPart(_ header: IKEHeader, _ bytes: [UInt8]) -> (type: PayloadType, offset: Int)? {
+        var (type, offset) = (header.nextPayload, IKEHeader.byteCount)
+        if type == .puzzleSolution, bytes.count > offset + 4 {
+            type = PayloadType(rawValue: bytes[offset])
+            offset += Int(bytes[offset + 2]) << 8 | Int(bytes[offset + 3])
+        }
+        return type == .encrypted || type == .encryptedFragment ? (type, offset) : nil
     }
 
     /// Looks at a genuine message that arrives.

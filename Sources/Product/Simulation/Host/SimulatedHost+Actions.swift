@@ -28,6 +28,7 @@ extension SimulatedHost {
             let last = spis.compactMap { dataplane.counters($0)?.lastInbound }.max()
             answer(.activity(id, lastInbound: last))
         case .solvePuzzle(let id, let request):
+            world.statistics.puzzles += 1
             let keys = Puzzle.solve(
                 subject: request.subject,
                 prf: request.prf,
@@ -56,7 +57,7 @@ extension SimulatedHost {
                     messageID: header.messageID
                 )
             )
-            if header.nextPayload == .encrypted || header.nextPayload == .encryptedFragment {
+            if WireChecker.sealedPart(header, bytes) != nil {
                 let asInitiator = header.flags.contains(.initiator)
                 world.runs.spoke(index, header.initiatorSPI, header.responderSPI, asInitiator: asInitiator)
             }

@@ -70,6 +70,11 @@ extension Scenario {
     private func configuration(_ connections: [ConnectionConfiguration]) -> IKEConfiguration {
         var limits = IKELimits()
         if demandsCookies { limits.cookieThreshold = 1 }
+        if demandsPuzzles {
+            limits.puzzleThreshold = 0
+            limits.puzzleDifficulty = 3...5
+            limits.authPuzzleThreshold = 0
+        }
         return IKEConfiguration(connections: connections, limits: limits)
     }
 

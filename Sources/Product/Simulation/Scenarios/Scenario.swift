@@ -54,6 +54,8 @@ struct Scenario {
     var usesIPv6 = false
     var refusesFirstMethod = false
     var demandsCookies = false
+    /// Whether everybody must solve puzzles, before IKE_SA_INIT and before IKE_AUTH.
+    var demandsPuzzles = false
     var site = false
     var strangers = false
     var answerLatency: ClosedRange<Duration> = .zero ... .zero
@@ -183,6 +185,14 @@ struct Scenario {
             disturbances = Disturbance.harmless
             trafficPause = .milliseconds(700)
             turmoil = .seconds(40)
+            demandsPuzzles = random.chance(500)
+            if demandsPuzzles {
+                // Junk in the name of honest half-open IKE SAs, loss and fragments that overtake each other.
+                adversary.forge = random.number(0...200)
+                conditions.loss = random.pick([0, 50])
+                conditions.reordering = random.pick([0, 200])
+                fragmentBytes = random.pick([1280, 576])
+            }
         default: break
         }
     }

@@ -52,6 +52,9 @@ public struct IKELimits: Hashable, Sendable {
     public var puzzleThresholdPerSource = 256
     /// The puzzles we give: the work of a tenth of a second to a second or two, harder with the load.
     public var puzzleDifficulty: ClosedRange<UInt8> = 14...18
+    /// From this many half-open IKE SAs on whose first protected message was junk, within ``failureMemory``, whoever solved a
+    /// puzzle must solve another before IKE_AUTH is looked at (RFC 8019 §7.2).
+    public var authPuzzleThreshold = 64
     /// The hardest puzzle that we solve as initiator: some ten seconds of work, which a forged answer can make us do.
     public var puzzleDifficultyAccepted: UInt8 = 20
     /// Initiators that know no puzzles, let in by lot a second while puzzles are demanded.

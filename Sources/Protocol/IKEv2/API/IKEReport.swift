@@ -126,6 +126,10 @@ public struct IKEStatistics: Hashable, Sendable {
     public var puzzlesSolved: UInt64 = 0
     /// Let in by lot.
     public var unsolvedAdmitted: UInt64 = 0
+    /// Puzzles of IKE_AUTH that we gave.
+    public var authPuzzlesSent: UInt64 = 0
+    /// Puzzles of IKE_AUTH that were solved.
+    public var authPuzzlesSolved: UInt64 = 0
     /// IKE SAs established since the start.
     public var established: UInt64 = 0
     /// IKE SAs that failed before they were established.

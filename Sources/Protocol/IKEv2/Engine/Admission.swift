@@ -43,7 +43,7 @@ extension Engine {
     }
 
     /// RFC 8019 §10: harder with the load. Each bit doubles the work, as each bit follows a doubling of the load.
-    private func difficulty(_ load: Int, _ threshold: Int) -> UInt8 {
+    func difficulty(_ load: Int, _ threshold: Int) -> UInt8 {
         let range = configuration.limits.puzzleDifficulty
         let doublings = (load / max(threshold, 1)).bitWidth - (load / max(threshold, 1)).leadingZeroBitCount - 1
         return UInt8(clamping: min(Int(range.upperBound), Int(range.lowerBound) + max(doublings, 0)))
@@ -147,7 +147,7 @@ extension Engine {
     }
 
     /// RFC 8019 §7.1.1.2: a PRF that the initiator offers; the cheapest to check goes first.
-    private func puzzlePRF(_ payloads: [Payload]) -> PRFAlgorithm? {
+    func puzzlePRF(_ payloads: [Payload]) -> PRFAlgorithm? {
         let offered = payloads.securityAssociation?.proposals.flatMap { $0.transforms(.prf).map(\.id) } ?? []
         return [PRFAlgorithm.hmacSHA256, .hmacSHA512, .hmacSHA384].first { offered.contains($0.rawValue) }
     }

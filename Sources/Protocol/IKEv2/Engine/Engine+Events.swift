@@ -42,8 +42,8 @@ extension Engine {
             authorized(sa, step, decision)
             resume(sa)
         case .puzzleSolved(let id, let keys):
-            guard let (sa, _) = finish(id) else { return }
-            puzzleSolved(sa, keys)
+            guard let (sa, step) = finish(id) else { return }
+            if case .solveAuthPuzzle = step { authPuzzleSolved(sa, keys) } else { puzzleSolved(sa, keys) }
             resume(sa)
         case .activity(let id, let lastInbound):
             guard let sa = newest(id) else { return }

@@ -92,7 +92,7 @@ extension Engine {
 
     /// Handles what was held, until the next operation.
     func drain(_ sa: IKESA) {
-        while sa.pending == nil, !sa.held.isEmpty, sas[sa.localSPI] != nil {
+        while sa.pending == nil, !awaitsSolution(sa), !sa.held.isEmpty, sas[sa.localSPI] != nil {
             let (datagram, path) = sa.held.removeFirst()
             guard let header = try? IKEHeader.parse(datagram.span) else { continue }
             deliver(sa, header, datagram, path)
@@ -100,7 +100,7 @@ extension Engine {
         if sa.pending == nil, sas[sa.localSPI] != nil { runTasks(sa) }
     }
 
-    private func hold(_ sa: IKESA, _ datagram: [UInt8], _ path: Path) {
+    func hold(_ sa: IKESA, _ datagram: [UInt8], _ path: Path) {
         let limits = configuration.limits
         let room = sa.phase == .halfOpen ? limits.heldBytesHalfOpen : limits.heldBytes
         guard sa.held.count < limits.heldDatagrams,
@@ -122,6 +122,7 @@ extension Engine {
         guard window.current == nil else { return }
         guard sa.pending == nil else { return hold(sa, datagram, path) }
         guard sa.phase != .finished, sa.phase != .initiating else { return drop(.unexpected, path) }
+        guard passesAuthPuzzle(sa, header, datagram, path) else { return }
         switch open(sa, header, datagram, path) {
         case .incomplete: return
         case .refused(let reason): drop(reason, path)
@@ -149,7 +150,11 @@ extension Engine {
     /// a fragmented one, only the first fragment does so (RFC 7383 §2.6.1).
     private func repeatResponse(_ sa: IKESA, _ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
         guard header.messageID &+ 1 == sa.responses.expected, !sa.responses.lastResponse.isEmpty,
-            let envelope = try? ProtectedEnvelope.parse(header, datagram.span)
+            let envelope = try? ProtectedEnvelope.parse(
+                header,
+                datagram.span,
+                allowsSolution: header.exchangeType == .ikeAuth
+            )
         else { return drop(.messageID, path) }
         if let fragment = envelope.fragment, fragment.number != 1 { return }
         if ProtectedEnvelope.tag(datagram) != sa.responses.lastTag {

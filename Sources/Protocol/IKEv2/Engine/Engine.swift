@@ -26,6 +26,8 @@ final class Engine {
     var halfOpen = HalfOpenTable()
     /// Refused IKE SAs that only repeat their refusal.
     var refusedCount = 0
+    /// Half-open IKE SAs whose first protected message was junk, lately.
+    var spoiled = RecentCount()
     var cookies = CookieJar()
     var demandsCookies = false
     var deadlines = DeadlineHeap()

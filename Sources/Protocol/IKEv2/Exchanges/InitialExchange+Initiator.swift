@@ -174,6 +174,13 @@ extension Engine {
             ),
             suite.keyExchange == handshake.method, isLongEnough(nonce, for: suite.prf)
         else { return drop(.malformedInit, path) }
+        let puzzle: PuzzleRequest?
+        switch authPuzzle(sa, handshake, payloads, nonce, header.responderSPI) {
+        case .none: puzzle = nil
+        case .asked(let request): puzzle = request
+        case .tooHard: return noteRefusal(sa, handshake, .puzzle)
+        case .notAllowed: return drop(.malformedInit, path)
+        }
         concludeRequest(sa)
         sa.timers[.forget] = now + sa.connection.timing.giveUp * 2
         sa.remoteSPI = header.responderSPI
@@ -188,7 +195,8 @@ extension Engine {
         noteCapabilities(sa, handshake, payloads)
         sa.nat = Self.natState(payloads, header, path)
         floatToNATPort(sa)
-        shareInitial(sa, handshake)
+        guard let puzzle else { return shareInitial(sa, handshake) }
+        emit(.solvePuzzle(begin(.solveAuthPuzzle, sa), puzzle))
     }
 
     func noteCapabilities(_ sa: IKESA, _ handshake: Handshake, _ payloads: [Payload]) {

@@ -163,6 +163,7 @@ extension Engine {
         handshake.peerPublic = request.keyExchange.data
         handshake.selectedProposal = choice.proposal
         handshake.halfOpenKey = key
+        handshake.hasSolvedPuzzle = request.solvedCookie != nil
         handshake.intermediate.isNegotiated = !choice.suite.additionalKeyExchanges.isEmpty
         handshake.intermediate.remaining = choice.suite.additionalKeyExchanges
         sa.handshake = handshake
@@ -197,7 +198,7 @@ extension Engine {
         payloads += initialNotifies(sa, payloads)
         // What nobody has a use for is not negotiated.
         if handshake.intermediate.isNegotiated { payloads.append(.notify(.intermediateExchangeSupported)) }
-        payloads += ppkAnswer(sa, handshake)
+        payloads += ppkAnswer(sa, handshake) + authPuzzlePayloads(sa, handshake)
         let header = IKEHeader(
             initiatorSPI: sa.remoteSPI,
             responderSPI: sa.localSPI,
@@ -207,8 +208,8 @@ extension Engine {
         )
         handshake.response = IKEMessage(header: header, payloads: payloads).serialise()
         send([handshake.response], sa.path)
-        // While the response travels: an honest initiator's IKE_AUTH finds the keys ready.
-        shareInitial(sa, handshake)
+        // While the response travels: an honest initiator's IKE_AUTH finds the keys ready. A puzzle comes before that work.
+        if handshake.authPuzzle == nil { shareInitial(sa, handshake) }
     }
 
     /// CERTREQ with the roots that any of these connections trusts; nil when none names one (RFC 7296 §3.7).

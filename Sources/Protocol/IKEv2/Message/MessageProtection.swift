@@ -21,13 +21,17 @@ extension Engine {
         let limits = configuration.limits
         guard sa.phase != .halfOpen || sa.junkMessages < limits.junkMessagesHalfOpen else { return .refused(.limit) }
         let envelope: ProtectedEnvelope
-        do { envelope = try ProtectedEnvelope.parse(header, datagram.span) } catch { return .refused(.unexpected) }
+        do {
+            envelope = try ProtectedEnvelope.parse(header, datagram.span, allowsSolution: allowsSolution(sa, header))
+        } catch {
+            return .refused(.unexpected)
+        }
         if let fragment = envelope.fragment, fragment.total > limits.fragments { return .refused(.fragment) }
         let plain: [UInt8]
         do {
             plain = try crypto.open(message: datagram, bodyOffset: envelope.bodyOffset, keys: keys)
         } catch {
-            sa.junkMessages += 1
+            noteJunk(sa)
             return .refused(.integrity)
         }
         sa.lastInbound = now
@@ -117,16 +121,17 @@ extension Engine {
             messageID: messageID
         )
         let chain = IKEMessage.serialiseChain(payloads)
+        let solution = authSolution(sa, exchange, isResponse)
         if exchange == .ikeIntermediate, let handshake = sa.handshake, chain.bytes.count <= Self.longestBody {
             // RFC 9242 §3.3.2: the message before encryption and fragmentation, whose lengths count the payloads alone.
             let prefix = IKEMessage.encryptedPrefix(header: header, first: chain.first, bodyLength: chain.bytes.count)
             handshake.intermediate.sent = prefix + chain.bytes
         }
-        let room = Self.datagramRoom(sa)
+        let room = Self.datagramRoom(sa) - (solution?.wireLength ?? 0)
         let whole = keys.sealedLength(plaintextCount: chain.bytes.count)
         if whole + Self.plainOverhead <= room || !sa.supportsFragments {
             guard whole <= Self.longestBody else { return [] }
-            return seal(sa, keys, header, chain.first, chain.bytes, nil).map { [$0] } ?? []
+            return seal(sa, keys, header, chain.first, chain.bytes, nil, solution).map { [$0] } ?? []
         }
         guard let capacity = keys.plaintextCapacity(bodyLimit: room - Self.fragmentOverhead), capacity > 0 else {
             return []
@@ -140,7 +145,9 @@ extension Engine {
             // RFC 7383 §2.5: Next Payload is set in the first fragment and zero in the others.
             let first = number == 1 ? chain.first : .none
             let place = (UInt16(number), UInt16(total))
-            guard let datagram = seal(sa, keys, header, first, part, place) else { return [] }
+            // RFC 7383 §2.5.3, RFC 8019 §7.2.2: what is in clear goes with the first fragment.
+            let clear = number == 1 ? solution : nil
+            guard let datagram = seal(sa, keys, header, first, part, place, clear) else { return [] }
             datagrams.append(datagram)
         }
         return datagrams
@@ -152,13 +159,15 @@ extension Engine {
         _ header: IKEHeader,
         _ first: PayloadType,
         _ plain: [UInt8],
-        _ fragment: (number: UInt16, total: UInt16)?
+        _ fragment: (number: UInt16, total: UInt16)?,
+        _ solution: PuzzleSolutionPayload?
     ) -> [UInt8]? {
         guard let iv = nextIV(sa, keys) else { return nil }
         let prefix = IKEMessage.encryptedPrefix(
             header: header,
             first: first,
             fragment: fragment,
+            solution: solution,
             bodyLength: keys.sealedLength(plaintextCount: plain.count)
         )
         guard let body = try? crypto.seal(plain, associatedData: prefix, iv: iv, keys: keys) else { return nil }

@@ -22,6 +22,12 @@ final class Handshake {
     var cookie: [UInt8]?
     /// Goes with the cookie (RFC 8019).
     var puzzleSolution: PuzzleSolutionPayload?
+    /// The puzzle of IKE_AUTH that we gave (responder, RFC 8019 §7.2).
+    var authPuzzle: AuthPuzzle?
+    /// Goes with the first IKE_AUTH request (initiator).
+    var authSolution: PuzzleSolutionPayload?
+    /// The initiator solved a puzzle to get here (responder).
+    var hasSolvedPuzzle = false
     var method: KeyExchangeMethod
     var publicValue: [UInt8] = []
     var handle: KeyExchangeHandle?

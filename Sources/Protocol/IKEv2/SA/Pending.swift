@@ -63,6 +63,8 @@ enum Step {
     case shareFollowUpResponse(KeyExchangeSeries)
     /// Initiator: a puzzle, then IKE_SA_INIT goes out again.
     case solvePuzzle
+    /// Initiator: the puzzle of IKE_AUTH, then the keys are made.
+    case solveAuthPuzzle
 }
 
 /// What our outstanding request is about.
