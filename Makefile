@@ -1,7 +1,7 @@
 # Two commands matter: `make demo` shows a tunnel, `make test` proves it. `make` alone lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps build test lint format docs demo bench fuzz soak coverage clean
+.PHONY: help deps build test lint format docs demo bench bench-quick fuzz soak coverage clean
 
 # One build serves the binary and the tests: the flags are the same everywhere.
 SWIFT_FLAGS := -c release -Xswiftc -enable-testing
@@ -33,6 +33,9 @@ demo: build ## a certificate authority, a gateway, an agent behind a NAT, an art
 
 bench: build ## throughput and set-up rate beside strongSwan and a plain link; writes .build/bench.json
 	@lab/bench
+
+bench-quick: build ## the throughput and latency part of it, in less than three minutes
+	@lab/bench --quick
 
 fuzz: ## fuzz every parser, FUZZ_SECONDS (1800) each
 	@for target in Fuzz/Targets/*/; do Fuzz/run.sh $$(basename $$target) $${FUZZ_SECONDS:-1800} || exit 1; done

@@ -113,7 +113,7 @@ var targets: [Target] = [
     tests("LegacyDigestsTests", floor1 + ["LegacyDigests"]),
     tests("IKEMessageTests", floor1 + ["IKEMessage"]),
     tests("IKECryptoTests", floor1 + ["IKECrypto", "CLibcrypto", crypto]),
-    tests("ESPTests", floor1 + ["ESP"]),
+    tests("ESPTests", floor1 + ["CLibcrypto", "ESP"]),
     .target(
         name: "EAPDoubles", dependencies: floor1 + ["EAP"], path: "Tests/Support/EAPDoubles", swiftSettings: house),
     tests("EAPTests", floor1 + ["EAP", "EAPDoubles"]),

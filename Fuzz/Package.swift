@@ -55,6 +55,7 @@ let package = Package(
         room("ESP", ["IPsecTypes", "CLibcrypto"]),
         fuzzer("esp-inner", ["IPsecTypes", "ESP"]),
         fuzzer("esp-datagram", ["IPsecTypes", "ESP"]),
+        fuzzer("esp-offload", ["IPsecTypes", "ESP"]),
         room("ConfigFile", ["IPsecTypes", .product(name: "Yams", package: "Yams")]),
         room("Policy", ["IPsecTypes"]),
         room("AuditLog", ["IPsecTypes"]),

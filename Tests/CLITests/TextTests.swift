@@ -89,6 +89,22 @@ struct TextTests {
         #expect(UpCommand.progress(.agent(status), nil) == "vpn.example.com: no answer from 203.0.113.9:500")
     }
 
+    @Test func statusNamesTheOffloadsInUseAndWhyOthersAreNot() {
+        let status = AgentStatus(
+            name: "agent",
+            version: "1",
+            processID: 1,
+            uptimeSeconds: 1,
+            interface: "t",
+            dataplane: "userspace",
+            tunnels: [],
+            counters: [:],
+            offloads: ["udp gro": "on", "tun tcp4": "on", "tun udp": "off: the kernel's TUN does not know it"]
+        )
+        let lines = StatusText(.plain).agent(status)
+        #expect(lines.contains("  offloads   tun tcp4, udp gro; tun udp: off: the kernel's TUN does not know it"))
+    }
+
     @Test func helpFlowsInParagraphsAndKeepsExamples() {
         let text = Help.flow("One\ntwo.\n\nExamples:\n  culvert a\n  culvert b\nEnd\nof it.")
         #expect(text == "One two.\n\nExamples:\n  culvert a\n  culvert b\nEnd of it.")

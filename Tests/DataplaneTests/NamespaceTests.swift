@@ -36,6 +36,41 @@ struct NamespaceTests {
         #expect(lab.gateway.failure == nil)
     }
 
+    @Test(arguments: [true, false])
+    func runsOfDatagramsPassWithOffloadsAndWithout(wanted: Bool) throws {
+        let lab = try Lab { if !wanted { $0.offloads = .none } }
+        let child = lab.child(1)
+        try lab.agent.install(child.agent, sendNow: true)
+        try lab.gateway.install(child.gateway, sendNow: true)
+        _ = try lab.inAgent("ping -n -q -c 3 -i 0.1 -W 2 10.20.0.3", mayFail: true)
+        let receiver = try Lab.inside(lab.gatewaySpace) {
+            try UDPSocket(bind: Endpoint(address("10.20.0.3"), port: 9000))
+        }
+        let sender = try Lab.inside(lab.agentSpace) { try UDPSocket(bind: Endpoint(address("10.99.0.7"), port: 0)) }
+        let batch = PacketBatch(capacity: 64)
+        let to = PacketAddress(address("10.20.0.3"), port: 9000)
+        let sent = (0..<40).map { [UInt8](repeating: UInt8($0), count: $0 == 39 ? 7 : 1000) }
+        for datagram in sent { _ = datagram.withUnsafeBytes { batch.append($0, to: to) } }
+        #expect(sender.send(batch, 0..<40).taken == 40)
+        var got: [[UInt8]] = []
+        for _ in 0..<100 where got.count < 40 {
+            usleep(10_000)
+            for index in 0..<(try receiver.receive(into: batch)) { got.append(Array(batch.bytes(index))) }
+        }
+        #expect(got == sent)
+        let (from, into) = (lab.agent.statistics(), lab.gateway.statistics())
+        #expect(from.traffic.outboundPackets >= 43 && into.traffic.inboundPackets >= 43)
+        guard wanted else {
+            #expect(from.superPackets == 0 && into.mergedReceives == 0 && into.mergedWrites == 0)
+            #expect(lab.gateway.offloads["udp gro"] == "off: not wanted")
+            return
+        }
+        #expect(lab.gateway.offloads["udp gro"] == "on" && lab.agent.offloads["udp segment"] == "on")
+        // The kernel of Linux 6.2 and later knows all of them.
+        guard lab.agent.offloads["tun udp"] == "on" else { return }
+        #expect(from.superPackets >= 1 && into.mergedReceives >= 1 && into.mergedWrites >= 1)
+    }
+
     @Test func rekeyingUnderTrafficLosesNothing() throws {
         let lab = try Lab()
         var current = lab.child(1)

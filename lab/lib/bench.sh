@@ -39,13 +39,39 @@ peer() { local kind=$1; shift; "$L/peers/$kind" "$@"; }
 tunnel_up() {
   local kind=${1%-libipsec}
   net_up; rm -rf "$W/a" "$W/b"
-  case $kind in veth) target=203.0.113.10; return;; esac
+  case $kind in
+  veth) target=203.0.113.10; return;;
+  wireguard-go) wireguard_up; return;;
+  esac
   peer $kind conf "$W/b" local=203.0.113.10 lid=gw.lab rid=runner.lab lts=10.20.0.0/24 pool=10.99.0.0/24 auth=psk "${suite[@]}"
   peer $kind conf "$W/a" remote=203.0.113.10 lid=runner.lab rid=gw.lab rts=10.20.0.0/24 vips=0.0.0.0 auth=psk "${suite[@]}"
   CHARON_LOG=0 peer $kind start "$W/b" --netns "$P-b" >&2
   CHARON_LOG=0 peer $kind start "$W/a" --netns "$P-a" >&2
   peer $kind up "$W/a" >&2
   target=10.20.0.10
+  within a ping -q -c 3 -i 0.2 -W 2 $target >&2
+}
+
+# wireguard-go in both namespaces. Its control sockets lie in /run/wireguard, so the interfaces need names of their own.
+wireguard_up() {
+  local side other
+  target=10.20.0.10
+  for side in a b; do
+    (umask 077; wg genkey > "$W/wg-$side.key"); wg pubkey < "$W/wg-$side.key" > "$W/wg-$side.pub"
+    within $side wireguard-go -f "$P$side" > "$W/wg-$side.log" 2>&1 &
+  done
+  for side in a b; do
+    for _ in $(seq 1 50); do [ ! -S "/run/wireguard/$P$side.sock" ] || break; sleep 0.1; done
+  done
+  for side in a b; do
+    other=$([ $side = a ] && echo b || echo a)
+    wg set "$P$side" listen-port 51820 private-key "$W/wg-$side.key" peer "$(cat "$W/wg-$other.pub")" \
+      allowed-ips "$([ $side = a ] && echo 10.20.0.0/24 || echo 10.99.0.1/32)" \
+      endpoint "203.0.113.$([ $side = a ] && echo 10 || echo 11):51820"
+    ip -n "$P-$side" link set "$P$side" up mtu 1400
+  done
+  ip -n "$P-a" addr add 10.99.0.1/32 dev "${P}a"; ip -n "$P-a" route add 10.20.0.0/24 dev "${P}a" src 10.99.0.1
+  ip -n "$P-b" route add 10.99.0.1/32 dev "${P}b"
   within a ping -q -c 3 -i 0.2 -W 2 $target >&2
 }
 
@@ -61,18 +87,35 @@ packets() {
     --seconds "$seconds" --json > "$W/packets.json"
   jq .pps "$W/packets.json"
 }
+# pings COUNT INTERVAL -> round trips in milliseconds, sorted
+pings() {
+  within a ping -n -c "$1" -i "$2" -W 2 "$target" > "$W/pings" || true
+  sed -n 's/.* time=\([0-9.]*\) ms.*/\1/p' "$W/pings" | sort -n > "$W/trips"
+  [ "$(wc -l < "$W/trips")" -ge $(($1 * 9 / 10)) ] || { tail -n 2 "$W/pings" >&2; return 1; }
+}
+# percentile P FACTOR -> of the round trips
+percentile() { awk -v p="$1" -v f="$2" '{ v[NR] = $1 } END { i = int(NR * p / 100 + 0.999); printf "%.3f", v[i < 1 ? 1 : i] * f }' "$W/trips"; }
+latency() { # SYSTEM
+  local streams
+  pings $((seconds < 2 ? 300 : 1000)) 0.002
+  record ping_us_p50 "$1" "$(percentile 50 1000)"; record ping_us_p99 "$1" "$(percentile 99 1000)"
+  within a iperf3 -c "$target" -t $((seconds + 2)) > "$W/load.log" 2>&1 & streams=$!
+  sleep 1; pings $((seconds * 100)) 0.01; wait $streams
+  record loaded_ping_ms_p50 "$1" "$(percentile 50 1)"; record loaded_ping_ms_p99 "$1" "$(percentile 99 1)"
+}
 traffic() { # SYSTEM
   local value
   tunnel_up "$1"
+  if wants tcp || wants ping; then within b iperf3 -s -D -I "$W/iperf.pid" --logfile "$W/iperf.log"; sleep 0.3; fi
   if wants tcp; then
-    within b iperf3 -s -D -I "$W/iperf.pid" --logfile "$W/iperf.log"; sleep 0.3
     value=$(tcp 1); record tcp1_gbps "$1" "$value"
-    value=$(tcp 4); record tcp4_gbps "$1" "$value"
+    if [ -z "$quick" ]; then value=$(tcp 4); record tcp4_gbps "$1" "$value"; fi
   fi
   if wants packets; then
     value=$(packets 64); record pps64 "$1" "$value"
-    value=$(packets 1400); record pps1400 "$1" "$value"
+    if [ -z "$quick" ]; then value=$(packets 1400); record pps1400 "$1" "$value"; fi
   fi
+  ! wants ping || latency "$1"
 }
 
 # responder SYSTEM: a gateway that takes everybody of the authority in $W/pki, with a pool of addresses; sets responder_pid

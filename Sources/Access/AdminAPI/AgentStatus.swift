@@ -14,6 +14,9 @@ public struct AgentStatus: Codable, Sendable, Hashable {
     public var interface: String
     /// Which data plane runs, and why.
     public var dataplane: String
+    /// What the data plane leaves to the kernel, or takes from it, in large pieces, and what its cipher runs on: "on", or why
+    /// not, by name.
+    public var offloads: [String: String]?
     /// Its tunnels, by name.
     public var tunnels: [AgentTunnelStatus]
     /// Counters since the start, by name.
@@ -28,7 +31,8 @@ public struct AgentStatus: Codable, Sendable, Hashable {
         interface: String,
         dataplane: String,
         tunnels: [AgentTunnelStatus],
-        counters: [String: UInt64]
+        counters: [String: UInt64],
+        offloads: [String: String]? = nil
     ) {
         self.name = name
         self.version = version
@@ -38,6 +42,7 @@ public struct AgentStatus: Codable, Sendable, Hashable {
         self.dataplane = dataplane
         self.tunnels = tunnels
         self.counters = counters
+        self.offloads = offloads
     }
 }
 

@@ -16,6 +16,9 @@ public struct GatewayStatus: Codable, Sendable, Hashable {
     public var interface: String
     /// Which data plane runs, and why.
     public var dataplane: String
+    /// What the data plane leaves to the kernel, or takes from it, in large pieces, and what its cipher runs on: "on", or why
+    /// not, by name.
+    public var offloads: [String: String]?
     /// Address pools, with leased and resting addresses.
     public var pools: [PoolStatus]
     /// Whether pool addresses leave under the gateway's own.
@@ -46,7 +49,8 @@ public struct GatewayStatus: Codable, Sendable, Hashable {
         halfOpen: Int,
         tunnels: [TunnelStatus],
         failures: [FailureStatus],
-        counters: [String: UInt64]
+        counters: [String: UInt64],
+        offloads: [String: String]? = nil
     ) {
         self.name = name
         self.version = version
@@ -62,6 +66,7 @@ public struct GatewayStatus: Codable, Sendable, Hashable {
         self.tunnels = tunnels
         self.failures = failures
         self.counters = counters
+        self.offloads = offloads
     }
 }
 

@@ -24,6 +24,7 @@
 struct culvert_vector {
     uint32_t capacity;
     uint32_t plain_calls;
+    uint32_t refusals;
     uint32_t *runs;
     struct mmsghdr *headers;
     struct iovec *vectors;
@@ -56,6 +57,8 @@ void culvert_vector_destroy(struct culvert_vector *vector) {
     free(vector->runs);
     free(vector);
 }
+
+uint32_t culvert_vector_refusals(const struct culvert_vector *vector) { return vector->refusals; }
 
 static uint64_t load64(const uint8_t *bytes) {
     uint64_t value;
@@ -320,6 +323,7 @@ int culvert_send(int fd, struct culvert_vector *vector, const struct culvert_lay
         bool is_full = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS || errno == ENOMEM;
         if (is_full || messages == 0 || vector->runs[0] == 1) return culvert_result(sent);
         vector->plain_calls = PLAIN_CALLS;
+        vector->refusals++;
         segmented = false;
     }
 }

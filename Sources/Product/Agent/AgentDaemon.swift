@@ -256,6 +256,9 @@ public final class AgentDaemon: Sendable {
         var counters: [String: UInt64] = [
             "inbound_packets": statistics.traffic.inboundPackets,
             "outbound_packets": statistics.traffic.outboundPackets,
+            "super_packets": statistics.superPackets,
+            "merged_receives": statistics.mergedReceives,
+            "merged_writes": statistics.mergedWrites,
             "ike_received": statistics.ikeReceived,
             "ike_sent": statistics.ikeSent,
         ]
@@ -269,7 +272,8 @@ public final class AgentDaemon: Sendable {
                 interface: dataplane.interfaceName ?? "",
                 dataplane: "userspace",
                 tunnels: listed,
-                counters: counters
+                counters: counters,
+                offloads: dataplane.offloads
             )
         )
     }

@@ -175,7 +175,8 @@ extension GatewayDaemon {
             halfOpen: plane.halfOpen,
             tunnels: plane.tunnels,
             failures: plane.failures,
-            counters: counters(traffic, plane.statistics)
+            counters: counters(traffic, plane.statistics),
+            offloads: dataplane.offloads
         )
     }
 
@@ -186,6 +187,9 @@ extension GatewayDaemon {
             "outbound_packets": traffic.traffic.outboundPackets,
             "outbound_bytes": traffic.traffic.outboundBytes,
             "keepalives_received": traffic.keepalivesReceived,
+            "super_packets": traffic.superPackets,
+            "merged_receives": traffic.mergedReceives,
+            "merged_writes": traffic.mergedWrites,
             "ike_received": ike.received,
             "ike_sent": ike.sent,
             "ike_retransmitted": ike.retransmitted,

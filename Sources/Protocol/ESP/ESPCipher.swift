@@ -20,7 +20,10 @@ struct ESPCipher: ~Copyable {
     /// What payload, padding, pad length and next header are padded to (RFC 4303 §2.4: at least 4).
     let alignment: Int
 
-    private let cipher: OpaquePointer
+    /// Set unless ``fast`` is.
+    private let cipher: OpaquePointer?
+    /// AES-GCM of ipsec-mb, where it is installed and faster.
+    private let fast: OpaquePointer?
     private let mac: OpaquePointer?
     private let extended: Bool
     private let scratch: UnsafeMutablePointer<UInt8>
@@ -36,9 +39,9 @@ struct ESPCipher: ~Copyable {
         guard keys.encryption.count == suite.keyBits / 8, keys.salt.count == suite.encryption.saltLength,
             keys.integrity.count == suite.integrity.keyLength
         else { throw .badKeyLength }
-        guard let made = Self.makeCipher(suite, keys.encryption, sealing: sealing) else {
-            throw .unsupportedSuite(suite.description)
-        }
+        let quick = suite.encryption == .aesGCM16 ? Self.makeFast(keys.encryption) : nil
+        let made = quick == nil ? Self.makeCipher(suite, keys.encryption, sealing: sealing) : nil
+        guard quick != nil || made != nil else { throw .unsupportedSuite(suite.description) }
         var hmac: OpaquePointer?
         if !suite.encryption.isAEAD {
             guard let digest = Self.digest(suite.integrity) else {
@@ -54,6 +57,7 @@ struct ESPCipher: ~Copyable {
             }
         }
         cipher = made
+        fast = quick
         mac = hmac
         extended = suite.extendedSequenceNumbers
         ivLength = suite.encryption.ivLength
@@ -72,9 +76,16 @@ struct ESPCipher: ~Copyable {
 
     deinit {
         culvert_cipher_free(cipher)
+        culvert_fast_gcm_free(fast)
         culvert_hmac_free(mac)
         culvert_wipe(scratch, Self.scratchLength)
         scratch.deallocate()
+    }
+
+    private static func makeFast(_ key: SecretBytes) -> OpaquePointer? {
+        key.withUnsafeBytes { raw in
+            raw.bindMemory(to: UInt8.self).baseAddress.flatMap { culvert_fast_gcm_new($0, raw.count) }
+        }
     }
 
     private static func makeCipher(_ suite: ESPSuite, _ key: SecretBytes, sealing: Bool) -> OpaquePointer? {
@@ -113,21 +124,18 @@ struct ESPCipher: ~Copyable {
         guard let mac else {
             packet.set64(iv, at: 8)
             let aadLength = prepareAEAD(packet, sequence: sequence)
-            return culvert_aead_seal(
-                cipher,
-                scratch + Self.nonceAt,
-                scratch + Self.aadAt,
-                aadLength,
-                data,
-                length,
-                icv
-            ) == 1
+            let (nonce, aad) = (scratch + Self.nonceAt, scratch + Self.aadAt)
+            if let fast { return culvert_fast_gcm_seal(fast, nonce, aad, aadLength, data, length, icv) == 1 }
+            guard let cipher else { return false }
+            return culvert_aead_seal(cipher, nonce, aad, aadLength, data, length, icv) == 1
         }
         // The IV must not be predictable (RFC 3602 §3): it is the counter encrypted under the same key (NIST SP 800-38A
         // appendix C), which is what CBC makes of a counter block in front of the text under an IV of zero.
         packet.set64(0, at: 8)
         packet.set64(iv, at: 16)
-        guard culvert_cbc_run(cipher, scratch + Self.zeroAt, start + 8, ivLength &+ length) == 1 else { return false }
+        guard let cipher, culvert_cbc_run(cipher, scratch + Self.zeroAt, start + 8, ivLength &+ length) == 1 else {
+            return false
+        }
         return authenticate(mac, start, 8 &+ ivLength &+ length, sequence, into: icv)
     }
 
@@ -140,19 +148,14 @@ struct ESPCipher: ~Copyable {
         let icv = data + length
         guard let mac else {
             let aadLength = prepareAEAD(packet, sequence: sequence)
-            return culvert_aead_open(
-                cipher,
-                scratch + Self.nonceAt,
-                scratch + Self.aadAt,
-                aadLength,
-                data,
-                length,
-                icv
-            ) == 1
+            let (nonce, aad) = (scratch + Self.nonceAt, scratch + Self.aadAt)
+            if let fast { return culvert_fast_gcm_open(fast, nonce, aad, aadLength, data, length, icv) == 1 }
+            guard let cipher else { return false }
+            return culvert_aead_open(cipher, nonce, aad, aadLength, data, length, icv) == 1
         }
         let expected = scratch + Self.macAt
         guard authenticate(mac, start, 8 &+ ivLength &+ length, sequence, into: expected),
-            culvert_equal(expected, icv, icvLength) == 1
+            culvert_equal(expected, icv, icvLength) == 1, let cipher
         else { return false }
         return culvert_cbc_run(cipher, start + 8, data, length) == 1
     }
@@ -184,4 +187,11 @@ struct ESPCipher: ~Copyable {
         )
         return culvert_hmac_two(mac, start, length, scratch + Self.highAt, extended ? 4 : 0, icv, icvLength) == 1
     }
+}
+
+/// What ESP's ciphers run on.
+public enum ESPAcceleration {
+    /// AES-GCM's implementation and why it was chosen, in words for people. The first call finds out, which takes some
+    /// milliseconds.
+    public static var aesGCM: String { String(cString: culvert_gcm_engine()) }
 }

@@ -60,6 +60,7 @@ enum WorkerCounterPlace {
     static let mergedReceives = 11
     static let mergedWrites = 12
     static let refusedMerges = 13
+    static let refusedSegments = 14
     static let drops = 16
     static let count = 64
 }

@@ -188,6 +188,7 @@ struct DataplaneWorker: ~Copyable {
                 switchDontFragment(place, mark & FrameMark.dontFragment != 0)
             }
             let lost = send(batch, start..<end, place)
+            set(path.words + WorkerCounterPlace.refusedSegments, UInt64(batch.refusedSegments))
             if lost.blocked > 0 { countDrops(.sendBlocked, lost.blocked) }
             if lost.refused > 0 { countDrops(.sendRefused, lost.refused) }
             start = end

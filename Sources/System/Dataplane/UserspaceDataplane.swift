@@ -16,6 +16,7 @@ public final class UserspaceDataplane: Sendable {
         var threads: [WorkerThread] = []
         var tun: TUNDevice?
         var places: [SocketPlace] = []
+        var mergesReceived = false
         var isStopped = false
     }
 
@@ -66,6 +67,8 @@ public final class UserspaceDataplane: Sendable {
             clampsSegmentSize: configuration.clampsSegmentSize,
             answersProhibited: configuration.answersProhibited
         )
+        // Found out now, not while the first SA is installed.
+        _ = ESPAcceleration.aesGCM
         let tun = try TUNDevice(
             name: configuration.tunName,
             multiQueue: configuration.workers > 1,
@@ -99,10 +102,12 @@ public final class UserspaceDataplane: Sendable {
             throw error
         }
         let places = contexts.first?.settings.sockets ?? []
+        let mergesReceived = contexts.first?.sockets.mergesReceived ?? false
         registry.withLock { state in
             state.threads = threads
             state.tun = tun
             state.places = places
+            state.mergesReceived = mergesReceived
         }
     }
 
@@ -128,6 +133,28 @@ public final class UserspaceDataplane: Sendable {
 
     /// The TUN interface's name, once started.
     public var interfaceName: String? { registry.withLock { $0.tun?.name } }
+
+    /// What the kernel is asked to carry in large pieces, and what AES-GCM runs on: "on", or why not, by name. Empty
+    /// before the start.
+    public var offloads: [String: String] {
+        let (tun, mergesReceived) = registry.withLock { ($0.tun, $0.mergesReceived) }
+        guard let tun else { return [:] }
+        var result = ["aes-gcm": ESPAcceleration.aesGCM]
+        let wanted = configuration.offloads
+        for name in wanted.tun.names {
+            result["tun \(name)"] = "off: the kernel's TUN does not know it"
+        }
+        for name in tun.offloads.names { result["tun \(name)"] = "on" }
+        for name in TUNOffloads.all.subtracting(wanted.tun).names { result["tun \(name)"] = "off: not wanted" }
+        let refusals = counters.reduce(0) { $0 + $1.read(WorkerCounterPlace.refusedSegments) }
+        result["udp segment"] =
+            !wanted.segmentsSent
+            ? "off: not wanted"
+            : refusals == 0 ? "on" : "refused by the path or the kernel \(refusals) times, then sent one by one"
+        result["udp gro"] =
+            mergesReceived ? "on" : wanted.mergesReceived ? "off: the kernel does not know it" : "off: not wanted"
+        return result
+    }
 
     /// Why a worker stopped by itself, such as a deleted TUN interface; nil while all is well.
     public var failure: IOFailure? { failureBox.fatalFailure }

@@ -86,6 +86,14 @@ struct WorkerSockets: Sendable {
         }
     }
 
+    /// Whether the kernel merges what comes to the ports that carry ESP.
+    var mergesReceived: Bool {
+        zip(sockets, places).contains { socket, place in
+            if place.role == .nat, case .udp(let udp) = socket { return udp.mergesReceived }
+            return false
+        }
+    }
+
     /// The port that a role got on an address.
     func port(_ role: SocketRole, _ address: IPAddress) -> UInt16? {
         places.first { $0.role == role && $0.address == address }?.port

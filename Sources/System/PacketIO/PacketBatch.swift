@@ -187,6 +187,9 @@ public final class PacketBatch {
         return index
     }
 
+    /// How often the kernel refused to send a run of frames of this batch in one piece.
+    public var refusedSegments: Int { Int(culvert_vector_refusals(vector)) }
+
     var layout: culvert_layout {
         culvert_layout(
             storage: storage.assumingMemoryBound(to: UInt8.self),

@@ -37,6 +37,23 @@ int culvert_aead_open(
     CulvertCipher *context, const uint8_t *nonce, const uint8_t *_Nullable aad, size_t aad_length,
     uint8_t *_Nullable data, size_t length, const uint8_t *tag);
 
+// AES-GCM of Intel ipsec-mb, where that is installed, passes a comparison with libcrypto and is faster: found out once a
+// process, at the first call. A context belongs to one thread at a time and one key; it seals and opens.
+typedef struct culvert_fast_gcm CulvertFastGCM;
+// What AES-GCM runs on, and why not on ipsec-mb: a text for people that lives as long as the process.
+const char *culvert_gcm_engine(void);
+// Null when AES-GCM is libcrypto's; then ``culvert_aead_new`` makes a context. The key has 16, 24 or 32 bytes.
+CulvertFastGCM *_Nullable culvert_fast_gcm_new(const uint8_t *key, size_t key_length);
+// As the two functions for AEADs above.
+int culvert_fast_gcm_seal(
+    CulvertFastGCM *context, const uint8_t *nonce, const uint8_t *aad, size_t aad_length, uint8_t *data, size_t length,
+    uint8_t *tag);
+int culvert_fast_gcm_open(
+    CulvertFastGCM *context, const uint8_t *nonce, const uint8_t *aad, size_t aad_length, uint8_t *data, size_t length,
+    const uint8_t *tag);
+// Frees a context and wipes its key.
+void culvert_fast_gcm_free(CulvertFastGCM *_Nullable context);
+
 // AES-CBC without padding; the key has 16, 24 or 32 bytes.
 CulvertCipher *_Nullable culvert_cbc_new(int sealing, const uint8_t *key, size_t key_length);
 // Encrypts or decrypts `data` in place; `iv` has 16 bytes, `length` is a multiple of 16.

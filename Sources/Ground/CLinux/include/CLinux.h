@@ -47,6 +47,7 @@ struct culvert_layout {
 struct culvert_vector;
 struct culvert_vector *culvert_vector_create(uint32_t capacity);
 void culvert_vector_destroy(struct culvert_vector *vector);
+uint32_t culvert_vector_refusals(const struct culvert_vector *vector);  // segmented sends that the kernel refused
 
 // Sockets and batches. `first + count` lies within the capacity of batch and vector.
 int culvert_receive(int fd, struct culvert_vector *vector, const struct culvert_layout *layout, uint32_t first,

@@ -15,6 +15,7 @@ struct StatusText {
                 + "  \(status.version.printable), pid \(status.processID), up \(Amounts.duration(status.uptimeSeconds)), "
                 + "\(status.interface.printable) (\(status.dataplane.printable))"
         ]
+        lines += offloads(status.offloads)
         lines += status.tunnels.flatMap(agentTunnel)
         if status.tunnels.isEmpty { lines.append(style.dim("no tunnel")) }
         return lines + drops(status.counters)
@@ -53,7 +54,10 @@ struct StatusText {
                 status.pools.map { "\($0.prefix) (\($0.leased) leased)" }.joined(separator: ", ")
                     + (status.sourceNAT ? ", source NAT" : ", no source NAT")
             ),
-            field("policy", "\(status.policy.file), \(Amounts.count(status.policy.rules.count, "rule"))"),
+        ]
+        lines += offloads(status.offloads)
+        lines += [
+            field("policy", "\(status.policy.file), \(Amounts.count(status.policy.rules.count, "rule"))")
         ]
         for rule in status.policy.rules {
             lines.append(
@@ -140,6 +144,16 @@ struct StatusText {
 
     private func failure(_ error: CulvertError) -> [String] {
         error.rendered.split(separator: "\n").map { "  \($0)" }
+    }
+
+    private func offloads(_ offloads: [String: String]?) -> [String] {
+        guard let offloads, !offloads.isEmpty else { return [] }
+        let sorted = offloads.sorted { $0.key < $1.key }
+        let used = sorted.filter { $0.value == "on" }.map(\.key)
+        let others = sorted.filter { $0.value != "on" }.map { "\($0.key): \($0.value)" }
+        return [
+            field("offloads", ((used.isEmpty ? [] : [used.joined(separator: ", ")]) + others).joined(separator: "; "))
+        ]
     }
 
     private func drops(_ counters: [String: UInt64]) -> [String] {

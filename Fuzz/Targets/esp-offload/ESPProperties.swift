@@ -1,0 +1,1 @@
+../../../Tests/ESPTests/ESPProperties.swift
