@@ -29,6 +29,7 @@ final class MemoryInterface: AgentInterface, Sendable {
     struct State {
         var addresses: [IPAddress] = []
         var routes: [IPPrefix] = []
+        var flows: [ProtectedFlow] = []
         var local: [IPPrefix] = []
         var hasRoute = true
         var address = agentAddress
@@ -48,6 +49,11 @@ final class MemoryInterface: AgentInterface, Sendable {
     }
     func removeRoute(_ prefix: IPPrefix) { state.withLock { $0.routes.removeAll { $0 == prefix } } }
 
+    func protect(_ flow: ProtectedFlow) throws(IOFailure) { state.withLock { $0.flows.append(flow) } }
+    func release(_ flow: ProtectedFlow) { state.withLock { $0.flows.removeAll { $0 == flow } } }
+    func tearDown() {}
+
+    var flows: [ProtectedFlow] { state.withLock { $0.flows } }
     var addresses: [IPAddress] { state.withLock { $0.addresses } }
     var routes: [IPPrefix] { state.withLock { $0.routes } }
     var isEmpty: Bool { state.withLock { $0.addresses.isEmpty && $0.routes.isEmpty } }
@@ -64,16 +70,19 @@ final class AgentFixture: Sendable {
     init(
         addresses: [IPAddress] = [.v4(0x0a63_0002)],
         grants: [String] = ["10.20.0.0/16"],
-        refuses: Bool = false
+        refuses: Bool = false,
+        mode: ChildSAParameters.Mode = .tunnel
     ) throws {
         let crypto = StandardCryptoProvider()
         let nobody = CertificateAuthenticator(crypto: crypto, trust: [:], registry: PeerRegistry())
         let everything = IPAddress.Family.allCases.map { TrafficSelector.everything($0) }
-        let grant = AuthorizationGrant(
+        var grant = AuthorizationGrant(
             owner: ChildSAOwner(),
             addresses: addresses,
             localSelectors: grants.map { TrafficSelector(prefix($0)) }
         )
+        grant.mode = mode
+        let granted = grant
         gateway = try TestShard(
             at: gatewayAddress,
             on: network,
@@ -89,7 +98,7 @@ final class AgentFixture: Sendable {
             ],
             oracle: LocalKeyOracle(crypto: crypto, preSharedKeys: [key: secret]),
             authenticator: nobody
-        ) { _ in refuses ? .deny(reason: "no", .authenticationFailed) : .allow(grant) }
+        ) { _ in refuses ? .deny(reason: "no", .authenticationFailed) : .allow(granted) }
         let dataplane = try MemoryDataplane()
         self.dataplane = dataplane
         network.attach(dataplane, at: agentAddress)
@@ -142,6 +151,17 @@ final class AgentFixture: Sendable {
             isKept: isKept,
             wantsEverything: wantsEverything
         )
+    }
+
+    /// A connection in transport mode.
+    func transport(blocks: Bool = true, isKept: Bool = false, giveUp: Duration = .seconds(20)) -> LoadedConnection {
+        var loaded = connection(isKept: isKept, giveUp: giveUp)
+        loaded.configuration.requestedAddresses = []
+        loaded.configuration.children[0].remoteSelectors = []
+        loaded.configuration.children[0].mode = .transport
+        loaded.mode = .transport
+        loaded.blocksWhenDown = blocks
+        return loaded
     }
 
     /// Asks for the tunnel and waits for the answer.

@@ -175,3 +175,21 @@ private let keyPEM = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KE
     }
     #expect(throws: ConfigProblems.self) { try AgentProfile.decode(Array("version: 2\n".utf8), file: "p") }
 }
+
+@Test func transportModeIsBetweenTwoHosts() throws {
+    let text = """
+        connections:
+          - {name: a, gateway: g.example, profile: p, mode: transport}
+          - {name: b, gateway: g.example, profile: p, mode: transport, allow_tunnel: true, block_when_down: false}
+        """
+    let loaded = try AgentConfiguration.decode(Array(text.utf8), file: "agent.yaml").connections
+    #expect(loaded[0].mode == .transport && !loaded[0].virtualAddress && loaded[0].blocksWhenDown)
+    #expect(!loaded[0].allowsTunnel && loaded[1].allowsTunnel && !loaded[1].blocksWhenDown)
+    for extra in ["remote: [10.0.0.0/8]", "local: [10.0.0.0/8]", "virtual_address: true"] {
+        #expect(
+            codes("connections: [{name: a, gateway: g.e, profile: p, mode: transport, \(extra)}]\n") == [.invalidValue]
+        )
+    }
+    #expect(codes("connections: [{name: a, gateway: g.e, profile: p, allow_tunnel: true}]\n") == [.invalidValue])
+    #expect(codes("connections: [{name: a, gateway: g.e, profile: p, block_when_down: true}]\n") == [.invalidValue])
+}

@@ -77,6 +77,32 @@ func noPacketAllocatesUnderAnAEAD(suite: ESPSuite) throws {
     #expect(made == 0, "\(made) allocations for \(20 * 128) packets")
 }
 
+@Test func noPacketAllocatesInTransportMode() throws {
+    var child = ChildPair()
+    child.agentSelectors = [selector("198.51.100.7/32")]
+    child.gatewaySelectors = [selector("203.0.113.9/32")]
+    var agent = try Bench()
+    var gateway = try Bench()
+    var (client, server) = (child.agent, child.gateway)
+    (client.mode, server.mode) = (.transport, .transport)
+    // As behind a NAT, so that checksums are corrected.
+    server.originalAddresses = OriginalAddresses(local: address("203.0.113.9"), remote: address("10.0.0.7"))
+    try agent.install(client)
+    try gateway.install(server)
+    let there = [UInt8](repeating: 1, count: 1300)
+    let packets = [
+        ipPacket("198.51.100.7", "203.0.113.9", payload: udp(1, 2, there)),
+        ipPacket("198.51.100.7", "203.0.113.9", ipProtocol: 6, payload: there),
+    ]
+    let back = [ipPacket("203.0.113.9", "198.51.100.7"), ipPacket("203.0.113.9", "198.51.100.7", ipProtocol: 1)]
+    exchange(&agent, &gateway, packets, back)
+    let before = culvert_malloc_count()
+    for _ in 0..<20 { exchange(&agent, &gateway, packets, back) }
+    let made = culvert_malloc_count() - before
+    let passed = gateway.counters.read(WorkerCounterPlace.inboundPackets)
+    #expect(passed == 64 * 21 && made == 0, "\(made) allocations")
+}
+
 @Test func packetsUnderCBCAllocateOnlyWhatLibcryptosHMACDoes() throws {
     // OpenSSL 3.0 duplicates digest contexts to restart an HMAC; nothing of ours may come on top.
     let suite = ESPSuite(encryption: .aesCBC, keyBits: 256, integrity: .hmacSHA256_128)

@@ -33,7 +33,9 @@ private func make(_ change: (inout DataplaneConfiguration) -> Void = { _ in }) t
     var transport = ChildPair().gateway
     transport.inboundSPI = SPI(0x3000_0001)
     transport.mode = .transport
-    #expect(throws: SABackendError.unsupported("transport mode")) { try dataplane.install(transport, sendNow: true) }
+    #expect(throws: SABackendError.unsupported("transport mode between others than 203.0.113.9 and 198.51.100.7")) {
+        try dataplane.install(transport, sendNow: true)
+    }
     transport.mode = .tunnel
     transport.remoteSelectors = []
     #expect(throws: SABackendError.self) { try dataplane.install(transport, sendNow: true) }

@@ -16,6 +16,7 @@ enum ESPProperties {
             if packet.transportOffset > packet.totalLength { return "transport header outside the packet" }
             if packet.isLaterFragment, packet.sourcePort != .hidden { return "a later fragment shows ports" }
             if let problem = answers(packet, bytes) { return problem }
+            if let problem = transport(packet, bytes) { return problem }
             let length = packet.totalLength
             MSSClamp.apply(to: bytes, packet, mtu: 1280)
             for mark in ECN.allCases { mark.store(in: bytes) }
@@ -116,6 +117,36 @@ enum ESPProperties {
             salt: fill(suite.encryption.saltLength),
             integrity: fill(suite.integrity.keyLength ?? 0)
         )
+    }
+
+    /// Transport mode: where ESP stands lies within the packet, and what it protects comes out as a packet again whose
+    /// header is all ours and whose next layer is untouched.
+    private static func transport(_ packet: IPPacket, _ bytes: PacketBytes) -> String? {
+        guard let split = try? TransportSplit(packet, bytes) else { return nil }
+        let base = packet.family == .v4 ? 20 : 40
+        if packet.isFragment { return "a fragment in transport mode" }
+        if split.offset < base || split.offset > packet.transportOffset { return "ESP inside a header" }
+        if split.offset + split.length != packet.totalLength { return "ESP protects something else" }
+        if split.hasOptions != (split.offset > base) { return "options unnoticed" }
+        guard let part = bytes.slice(split.offset, count: split.length) else { return "ESP outside the packet" }
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: base + split.length, alignment: 16)
+        defer { memory.deallocate() }
+        let target = PacketBytes(memory, count: base + split.length)
+        target.copy(split.length, of: part, from: 0, to: base)
+        let header = TransportHeader(local: packet.destination, remote: packet.source, original: nil)
+        guard header.write(to: target, nextHeader: split.nextHeader, trafficClass: packet.trafficClass) else {
+            return "no header"
+        }
+        guard let again = try? IPPacket.parse(target) else { return nil }
+        // Behind what stays in front there is no such header any more.
+        guard again.source == packet.source, again.destination == packet.destination,
+            again.totalLength == base + split.length, again.trafficClass == packet.trafficClass
+        else { return "another header" }
+        guard again.ipProtocol == packet.ipProtocol, again.sourcePort == packet.sourcePort else {
+            return "another next layer"
+        }
+        header.correctChecksum(of: again, in: target)
+        return Array(part.buffer) == Array(target.buffer.dropFirst(base)) ? nil : "changed without a NAT"
     }
 
     private static func answers(_ packet: IPPacket, _ bytes: PacketBytes) -> String? {

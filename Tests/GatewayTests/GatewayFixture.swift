@@ -29,6 +29,9 @@ final class MemorySiteNetwork: SiteNetwork, Sendable {
     func conflict(_ prefix: IPPrefix) -> LocalNetworks.Overlap? { nil }
     func addRoute(_ prefix: IPPrefix) throws(IOFailure) { routes.withLock { $0.append(prefix) } }
     func removeRoute(_ prefix: IPPrefix) { routes.withLock { $0.removeAll { $0 == prefix } } }
+    let flows = Mutex<[ProtectedFlow]>([])
+    func protect(_ flow: ProtectedFlow) throws(IOFailure) { flows.withLock { $0.append(flow) } }
+    func release(_ flow: ProtectedFlow) { flows.withLock { $0.removeAll { $0 == flow } } }
     func localAddresses() -> [IPAddress] { [] }
     func tearDown() {}
 }

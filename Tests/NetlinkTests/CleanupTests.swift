@@ -10,6 +10,8 @@ private func someRule() -> RoutingRule {
     var rule = RoutingRule(family: .v6, priority: 900, table: 777)
     rule.source = IPPrefix("fd00:99::/64")
     rule.suppressedPrefixLength = 0
+    rule.ipProtocol = 6
+    rule.sourcePorts = PortRange(443)
     return rule
 }
 

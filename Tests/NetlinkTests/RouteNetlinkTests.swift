@@ -136,13 +136,22 @@ func rulesAreAddedListedAndDeleted() throws {
         second.destination = try prefix("fd00::/8")
         second.inputInterface = "lo"
         second.suppressedPrefixLength = 0
-        for rule in [first, second] {
+        var third = RoutingRule(family: .v4, priority: 909, table: 0)
+        third.action = .nothing
+        try netlink.addRule(third)
+        var fourth = RoutingRule(family: .v4, priority: 902, table: 0)
+        fourth.ipProtocol = 17
+        fourth.sourcePorts = PortRange(4500)
+        fourth.destinationPorts = PortRange(1, 1000)
+        fourth.action = .goTo(909)
+        for rule in [first, second, fourth] {
             try netlink.addRule(rule)
             #expect(try netlink.rules().contains(rule))
             #expect(throws: IOFailure.self) { try netlink.addRule(rule) }
             try netlink.deleteRule(rule)
             #expect(try !netlink.rules().contains(rule))
         }
+        #expect(try netlink.rules().contains(third))
     }
 }
 

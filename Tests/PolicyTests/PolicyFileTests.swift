@@ -103,6 +103,12 @@ private func policy(_ rules: Tree, resources: Tree = ["a": ["address": "10.0.0.0
     #expect(peer([("psk_file", "x"), ("authority", "own"), ("local", "10.0.0.0/8")]) == [.missingKey])
     #expect(peer([("psk_file", "x")]) == [.missingKey])
     #expect(peer([("psk_file", "x"), ("local", "10.0.0.0/8"), ("address", "none")]) == [.missingKey])
+    #expect(peer([("psk_file", "x"), ("local", "10.0.0.0/8"), ("mode", "transport")]).isEmpty)
+    #expect(peer([("psk_file", "x"), ("local", "10.0.0.0/8"), ("mode", "beet")]) == [.invalidValue])
+    #expect(
+        peer([("psk_file", "x"), ("local", "10.0.0.0/8"), ("mode", "transport"), ("address", "pool")])
+            == [.invalidValue]
+    )
     #expect(peer([("psk_file", "x"), ("local", "10.0.0.0/8"), ("ike", "3des-sha1-modp1024")]) == [.weakAlgorithm])
     #expect(peer([("psk_file", "x"), ("local", "10.0.0.0/8"), ("signatures", "rsa_pss")]) == [.invalidValue])
     #expect(peer([("authority", "sha256:00"), ("local", "10.0.0.0/8")]) == [.invalidValue])

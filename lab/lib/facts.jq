@@ -9,6 +9,7 @@ def total(path): [children[].counters | path // 0] | add // 0;
 "esp_suite=\($child.suite // "")",
 "in_packets=\(total(.packetsIn // .inboundPackets))",
 "out_packets=\(total(.packetsOut // .outboundPackets))",
+"mode=\($child.mode // "")",
 "lts=\(($child.localSelectors // []) | join(" "))",
 "rts=\(($child.remoteSelectors // []) | join(" "))",
 "vip=\(($ike.addresses // []) | join(" "))",

@@ -129,6 +129,8 @@ public struct ChildStatus: Codable, Sendable, Hashable {
     public var rekeySeconds: Double?
     /// Packets and bytes so far.
     public var counters: SACounters
+    /// "tunnel" or "transport"; nil where nobody said.
+    public var mode: String?
 
     /// Makes a status of all its parts.
     public init(

@@ -82,6 +82,7 @@ extension AgentConnection {
         #     gateway_id: vpn.example.com    # what the gateway must prove; by default gateway
         #     remote: [10.20.0.0/16]         # by default all that is granted
         #     redirects: [vpn2.example.com]  # where the gateway may send us, besides its own addresses
+        #     mode: tunnel                   # or transport: what goes to the gateway itself, without remote
 
         """
 
@@ -95,7 +96,7 @@ extension AgentConnection {
         guard let name, let credentials else {
             _ = [
                 "port", "gateway_id", "id", "ca_sha256", "remote", "local", "virtual_address", "autostart", "ike",
-                "esp", "ppk_id", "ppk_file", "ppk_required", "redirects",
+                "esp", "mode", "allow_tunnel", "block_when_down", "ppk_id", "ppk_file", "ppk_required", "redirects",
             ]
             .map(map.entry)
             map.finish()
@@ -111,6 +112,7 @@ extension AgentConnection {
         local = map.value("local", .list(of: .prefix)) ?? []
         virtualAddress = map.value("virtual_address", .boolean) ?? true
         autostart = map.value("autostart", .boolean) ?? true
+        readMode(map)
         ikeProposals = map.value("ike", .list(of: .ikeProposal, count: 1...16))
         espProposals = map.value("esp", .list(of: .espProposal, count: 1...16))
         ppk = PPKReference(map, directory: node.place.directory)
@@ -126,6 +128,34 @@ extension AgentConnection {
         if case .presharedKey = credentials, id == nil {
             diagnostics.report(.missingKey, at: map.place, "a connection with psk_file needs id: the identity to show")
         }
+    }
+
+    /// Transport mode is between two hosts, with the addresses that they have.
+    private mutating func readMode(_ map: ConfigMap) {
+        mode = map.value("mode", .choice([("tunnel", .tunnel), ("transport", .transport)])) ?? .tunnel
+        allowsTunnel = map.value("allow_tunnel", .boolean) ?? false
+        blocksWhenDown = map.value("block_when_down", .boolean) ?? true
+        guard mode == .transport else {
+            for key in ["allow_tunnel", "block_when_down"] where map.node(key) != nil {
+                map.diagnostics.report(.invalidValue, at: map.place(of: key), "\(key) is for mode: transport")
+            }
+            return
+        }
+        for key in ["remote", "local"] where map.node(key) != nil {
+            map.diagnostics.report(
+                .invalidValue,
+                at: map.place(of: key),
+                "transport mode protects what goes between this host and the gateway: there is no \(key)"
+            )
+        }
+        if map.node("virtual_address") != nil, virtualAddress {
+            map.diagnostics.report(
+                .invalidValue,
+                at: map.place(of: "virtual_address"),
+                "transport mode uses this host's own address"
+            )
+        }
+        virtualAddress = false
     }
 
     private static func credentials(_ map: ConfigMap, _ path: ConfigForm<String>, _ eap: AgentEAP?) -> Credentials? {

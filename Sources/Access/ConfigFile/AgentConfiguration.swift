@@ -129,6 +129,12 @@ public struct AgentConnection: Hashable, Sendable {
     public var local: [IPPrefix] = []
     /// Whether to ask for a virtual address.
     public var virtualAddress = true
+    /// Whether traffic with the gateway itself is protected (transport), rather than with what is behind it (tunnel).
+    public var mode = ChildSAParameters.Mode.tunnel
+    /// With transport: whether a tunnel will do where the gateway declines transport mode.
+    public var allowsTunnel = false
+    /// With transport: whether traffic with the gateway is refused, rather than sent in clear, while there is no SA.
+    public var blocksWhenDown = true
     /// Whether the agent brings it up at start and again whenever it goes down.
     public var autostart = true
     /// EAP: alone, or in a round of its own after ``credentials`` (RFC 4739).

@@ -74,6 +74,8 @@ public struct PolicyPeer: Hashable, Sendable {
     public var remote: [IPPrefix] = []
     /// Where its inner address comes from.
     public var virtualAddress = VirtualAddress.pool
+    /// Whether it may have transport mode, for what goes between it and this host.
+    public var mode = ChildSAParameters.Mode.tunnel
     /// The identity we show it; nil for the gateway's own.
     public var localID: PeerIdentifier?
     /// The signature schemes it may use.
@@ -116,8 +118,9 @@ public struct PolicyPeer: Hashable, Sendable {
         peer.rules = map.value("rules", .list(of: .name("a rule's name"), count: 1...256)) ?? []
         peer.local = map.value("local", .list(of: .prefix, count: 1...64)) ?? []
         peer.remote = map.value("remote", .list(of: .prefix, count: 1...64)) ?? []
-        peer.virtualAddress =
-            map.value("address", .virtualAddress) ?? (peer.remote.isEmpty ? .pool : VirtualAddress.none)
+        peer.mode = map.value("mode", .choice([("tunnel", .tunnel), ("transport", .transport)])) ?? .tunnel
+        let hasOwnAddress = peer.mode == .transport || !peer.remote.isEmpty
+        peer.virtualAddress = map.value("address", .virtualAddress) ?? (hasOwnAddress ? VirtualAddress.none : .pool)
         peer.localID = map.value("local_id", .identity)
         peer.signatures =
             map.value(
@@ -151,7 +154,14 @@ public struct PolicyPeer: Hashable, Sendable {
                 "a peer needs something it may reach: allow, rules or local"
             )
         }
-        if virtualAddress == VirtualAddress.none, map.node("remote") == nil {
+        if mode == .transport, virtualAddress != VirtualAddress.none {
+            map.diagnostics.report(
+                .invalidValue,
+                at: map.place(of: "address"),
+                "a peer in transport mode has its own address, and gets none"
+            )
+        }
+        if virtualAddress == VirtualAddress.none, mode == .tunnel, map.node("remote") == nil {
             map.diagnostics.report(
                 .missingKey,
                 at: map.place,

@@ -61,6 +61,21 @@ public struct ChildSAOwner: Hashable, Sendable, Codable {
     }
 }
 
+/// The ends of a transport mode SA as the peer knows them: its own address, and ours as it sees it. They differ from those
+/// that we see where a NAT is on the way, and TCP and UDP checksums are made with them (RFC 7296 §2.23.1, RFC 3948 §3.1.2).
+public struct OriginalAddresses: Hashable, Sendable, Codable {
+    /// Our address as the peer sends to it.
+    public var local: IPAddress
+    /// The peer's own address.
+    public var remote: IPAddress
+
+    /// Makes a pair.
+    public init(local: IPAddress, remote: IPAddress) {
+        self.local = local
+        self.remote = remote
+    }
+}
+
 /// All that a data plane needs to know of a Child SA: plain values, so that userspace, kernel, simulator or another node
 /// can stand behind ``SABackend`` (law 4).
 public struct ChildSAParameters: Sendable {
@@ -88,6 +103,8 @@ public struct ChildSAParameters: Sendable {
     public var udpEncapsulation: Bool
     /// Tunnel or transport.
     public var mode: Mode
+    /// With transport mode: the ends as the peer knows them. The selectors hold one address a side then, as we see it.
+    public var originalAddresses: OriginalAddresses?
     /// What may be inside on our side.
     public var localSelectors: [TrafficSelector]
     /// What may be inside on the peer's side.
@@ -111,6 +128,7 @@ public struct ChildSAParameters: Sendable {
         path: Path,
         udpEncapsulation: Bool,
         mode: Mode = .tunnel,
+        originalAddresses: OriginalAddresses? = nil,
         localSelectors: [TrafficSelector],
         remoteSelectors: [TrafficSelector],
         replayWindow: Int = 4096,
@@ -126,6 +144,7 @@ public struct ChildSAParameters: Sendable {
         self.path = path
         self.udpEncapsulation = udpEncapsulation
         self.mode = mode
+        self.originalAddresses = originalAddresses
         self.localSelectors = localSelectors
         self.remoteSelectors = remoteSelectors
         self.replayWindow = replayWindow

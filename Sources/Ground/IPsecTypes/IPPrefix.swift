@@ -12,6 +12,12 @@ public struct IPPrefix: Hashable, Sendable, CustomStringConvertible {
         self.length = length
     }
 
+    /// The prefix of one address.
+    public init(host: IPAddress) {
+        address = host
+        length = host.family.bits
+    }
+
     /// Reads "address/length", or an address alone as a host prefix; nil when malformed or when host bits are set.
     public init?(_ text: String) {
         let parts = text.split(separator: "/", omittingEmptySubsequences: false)

@@ -6,6 +6,9 @@ import Runtime
 /// What a tunnel puts on the interface, and takes from it.
 extension AgentController {
     func configureInterface(_ tunnel: inout AgentTunnel, _ status: IKESAStatus) throws(CulvertError) {
+        if tunnel.connection.mode == .transport {
+            return try protect(&tunnel, carried(status, with: tunnel.connection))
+        }
         for address in status.addresses {
             guard let refusal = PushedSettings.refusal(address) else { continue }
             throw CulvertError(.routeConflict, "the gateway gave us an address that is refused: \(refusal)")
@@ -70,5 +73,8 @@ extension AgentController {
         for address in tunnel.addresses { interface.remove(address) }
         tunnels[name]?.routes = []
         tunnels[name]?.addresses = []
+        // What is led into the tunnel stays there, where nothing carries it now.
+        guard !tunnel.connection.blocksWhenDown || isClosing(tunnel) else { return }
+        releaseFlows(name)
     }
 }

@@ -26,6 +26,11 @@ extension AgentController {
             local: Endpoint(source, port: parts.localPort),
             remote: remotes[remote]
         )
+        do throws(CulvertError) {
+            try blockUntilUp(name, path)
+        } catch {
+            return fails(name, error, remote: remote, shard)
+        }
         let started = shard.now
         var initiation = Initiation(withAddresses(tunnel.connection.configuration), path: path, ticket: ticket)
         initiation.formerAddresses = tunnel.formerAddresses
@@ -46,6 +51,7 @@ extension AgentController {
     func stands(_ id: IKESAID, _ shard: ShardCore) {
         guard let name = name(of: id), var tunnel = tunnels[name], let status = shard.status(id) else { return }
         if tunnel.replacement?.id == id { return takeOver(name, status, shard) }
+        if case .up(id) = tunnel.phase { return standsAnew(name, status, shard) }
         guard case .connecting(_, let since, let remote) = tunnel.phase else { return }
         do throws(CulvertError) {
             try moveInterface(&tunnel, status)
@@ -73,6 +79,17 @@ extension AgentController {
         release(name, shard)
     }
 
+    /// Another Child SA of a connection that is up: in transport mode, after an address has changed.
+    private func standsAnew(_ name: String, _ status: IKESAStatus, _ shard: ShardCore) {
+        guard var tunnel = tunnels[name], tunnel.connection.mode == .transport else { return }
+        do throws(CulvertError) {
+            try moveInterface(&tunnel, status)
+        } catch {
+            tunnel.lastError = error
+        }
+        tunnels[name] = tunnel
+    }
+
     func childFails(_ id: IKESAID, _ failure: FailureReport, _ shard: ShardCore) {
         guard let name = name(of: id) else { return }
         let error = failure.error
@@ -89,6 +106,8 @@ extension AgentController {
 
     func childEnds(_ id: IKESAID, _ reason: CloseReason, _ shard: ShardCore) {
         guard let name = name(of: id), case .up = tunnels[name]?.phase, reason != .rekeyed, reason != .redundant,
+            // The engine makes it anew.
+            reason != .addressChanged,
             let status = shard.status(id), !status.children.contains(where: { $0.phase != .rekeyed })
         else { return }
         shard.perform(.close(id, .requested))
@@ -171,6 +190,7 @@ extension AgentController {
     func close(_ name: String, _ shard: ShardCore) {
         guard let tunnel = tunnels[name] else { return }
         clearInterface(name)
+        releaseFlows(name)
         closeReplaced(name, shard)
         if let replacement = tunnel.replacement {
             tunnels[name]?.replacement = nil

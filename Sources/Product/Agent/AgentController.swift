@@ -58,6 +58,7 @@ final class AgentController: ShardDelegate {
         }
         var tunnel = AgentTunnel(connection: connection, phase: .failed)
         tunnel.waiters = (tunnels[name]?.waiters ?? []) + [reply]
+        tunnel.flows = tunnels[name]?.flows ?? []
         keep(&tunnel, arguments, shard)
         tunnels[name] = tunnel
         replaceSecrets(shard)

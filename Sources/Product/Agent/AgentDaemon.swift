@@ -132,7 +132,13 @@ public final class AgentDaemon: Sendable {
         )
         let name = dataplane.interfaceName ?? configuration.network.tun
         return try ControlShard(parts, dataplane: dataplane) { () throws(IOFailure) in
-            AgentController(controller, interface: try TunnelInterface(name: name, mtu: configuration.network.mtu))
+            let network = try AgentNetwork(
+                name: name,
+                configuration,
+                ports: [ports.ike, ports.nat],
+                logger: logger
+            )
+            return AgentController(controller, interface: network)
         }
     }
 
@@ -188,7 +194,9 @@ public final class AgentDaemon: Sendable {
         logger.info("agent stops")
         isStopping.store(true, ordering: .relaxed)
         stopped.signal()
-        shard.shutDown(grace: Self.deleteGrace)
+        shard.shutDown(grace: Self.deleteGrace) { _, delegate in
+            (delegate as? AgentController)?.interface.tearDown()
+        }
         dataplane.stop()
         audit?.write(AuditRecord(.daemonStop, at: SystemClock.wall, gateway: configuration.name))
         audit?.stop()

@@ -18,9 +18,13 @@ protocol AgentInterface: AnyObject {
     func addRoute(_ prefix: IPPrefix, from source: IPAddress?) throws(IOFailure)
     /// Takes a route back.
     func removeRoute(_ prefix: IPPrefix)
+    /// Leads packets to a peer in transport mode into the tunnel, and our own past it.
+    func protect(_ flow: ProtectedFlow) throws(IOFailure)
+    /// Takes that back.
+    func release(_ flow: ProtectedFlow)
+    /// Takes everything back that would stay, at the end.
+    func tearDown()
 }
-
-extension TunnelInterface: AgentInterface {}
 
 /// What a gateway may put on this host's interface (C09): a rogue one must not take over addresses or the whole traffic.
 enum PushedSettings {

@@ -1,6 +1,7 @@
 import AdminAPI
 import IKEv2
 import IPsecTypes
+import Runtime
 
 /// One tunnel that the agent keeps, as the shard sees it.
 struct AgentTunnel {
@@ -25,6 +26,8 @@ struct AgentTunnel {
     var routes: [IPPrefix] = []
     /// The addresses that the gateway gave last, which are asked for again.
     var formerAddresses: [IPAddress] = []
+    /// What is led into the tunnel though it goes to the gateway itself: transport mode.
+    var flows: [ProtectedFlow] = []
     var setup: Duration?
     /// Since when it stands.
     var upSince: Instant?

@@ -34,6 +34,10 @@ struct LoadedConnection: Sendable {
     var isKept: Bool
     /// Whether the configuration itself names all of a family; else a grant of everything is refused (C09).
     var wantsEverything: Bool
+    /// Whether traffic with the gateway itself is protected, rather than what is behind it.
+    var mode = ChildSAParameters.Mode.tunnel
+    /// With transport mode: whether that traffic waits, rather than leaves in clear, while there is no SA.
+    var blocksWhenDown = true
 }
 
 /// Reads a connection's files. Each failure names the file, what is wrong with it and what to do.
@@ -170,18 +174,6 @@ struct ConnectionLoader {
         }
         let port = UInt16(clamping: connection.port ?? 500)
         let remotes = try GatewayName.resolve(gateway).map { Endpoint($0, port: port) }
-        let wanted =
-            connection.remote.isEmpty
-            ? IPAddress.Family.allCases.map { TrafficSelector.everything($0) }
-            : connection.remote.map { TrafficSelector($0) }
-        let child = settings.esp.child(
-            name: "default",
-            proposals: available.usable(
-                connection.espProposals.map { $0.map { ESPProposal($0) } } ?? settings.esp.offeredProposals
-            ),
-            local: connection.local.map { TrafficSelector($0) },
-            remote: wanted
-        )
         let redirects = redirects(connection, gateway, remotes, port)
         var returning = settings.ike.returning
         returning.redirectTargets = redirects.keys.sorted { "\($0)" < "\($1)" }
@@ -196,7 +188,7 @@ struct ConnectionLoader {
             ikeProposals: available.usable(
                 connection.ikeProposals.map { $0.map { IKEProposal($0) } } ?? settings.ike.offeredProposals
             ),
-            children: [child],
+            children: [child(connection)],
             requestedAddresses: connection.virtualAddress ? IPAddress.Family.allCases : [],
             requestsDNS: connection.virtualAddress,
             alwaysEncapsulates: !settings.network.rawESP,
@@ -216,7 +208,7 @@ struct ConnectionLoader {
         configuration.ppk = connection.ppk.map { PPKSettings($0, key: KeyID(connection.name)) }
         configuration.mobility = settings.ike.mobility
         configuration.mobility.peerAddresses = remotes.map(\.address)
-        return LoadedConnection(
+        var loaded = LoadedConnection(
             name: connection.name,
             gateway: gateway,
             remotes: remotes,
@@ -226,6 +218,26 @@ struct ConnectionLoader {
             isKept: connection.autostart,
             wantsEverything: PushedSettings.isEverything(connection.remote)
         )
+        loaded.mode = connection.mode
+        loaded.blocksWhenDown = connection.blocksWhenDown
+        return loaded
+    }
+
+    private func child(_ connection: AgentConnection) -> ChildConfiguration {
+        let everything = IPAddress.Family.allCases.map { TrafficSelector.everything($0) }
+        let named = connection.remote.isEmpty ? everything : connection.remote.map { TrafficSelector($0) }
+        var child = settings.esp.child(
+            name: "default",
+            proposals: available.usable(
+                connection.espProposals.map { $0.map { ESPProposal($0) } } ?? settings.esp.offeredProposals
+            ),
+            local: connection.local.map { TrafficSelector($0) },
+            // In transport mode everything between the two hosts.
+            remote: connection.mode == .transport ? [] : named
+        )
+        child.mode = connection.mode
+        child.allowsTunnelFallback = connection.allowsTunnel
+        return child
     }
 
     private func ppk(_ connection: AgentConnection) throws(CulvertError) -> SecretBytes? {

@@ -73,7 +73,9 @@ extension GatewayController {
     }
 
     private func childStarts(_ id: IKESAID, _ child: ChildSAStatus, _ shard: ShardCore) {
-        if let session = session(of: id) { addSiteRoutes(session, child) }
+        if let session = session(of: id) {
+            if child.mode == .transport { protect(session, shard) } else { addSiteRoutes(session, child) }
+        }
         parts.audit.write(childRecord(.childUp, id, child))
     }
 
@@ -92,6 +94,7 @@ extension GatewayController {
         }
         // A rekeyed child's packets count for its session; its end is told by the record of the rekeying.
         guard reason != .rekeyed, reason != .redundant else { return }
+        if child.mode == .transport, let session = session(of: id) { protect(session, shard) }
         var record = childRecord(.childDown, id, child)
         record.count(counters)
         record.reason = reason.word
@@ -119,6 +122,7 @@ extension GatewayController {
         for prefix in routes where !siteRoutes.values.contains(where: { $0.contains(prefix) }) {
             network.removeRoute(prefix)
         }
+        for flow in flows.removeValue(forKey: id) ?? [] { network.release(flow) }
         var record = record(.sessionEnd)
         record.path = status.path
         let end = endings.removeValue(forKey: id)

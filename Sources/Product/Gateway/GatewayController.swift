@@ -47,6 +47,8 @@ final class GatewayController: ShardDelegate {
     var endings: [String: SessionEnd] = [:]
     /// Routes to sites' networks, by session.
     var siteRoutes: [String: [IPPrefix]] = [:]
+    /// What is led into the tunnel to peers in transport mode, by session.
+    var flows: [String: [ProtectedFlow]] = [:]
     /// What RADIUS is told of each session, by session.
     var radiusSessions: [String: RADIUSSession] = [:]
     /// Sessions that the table has let go of and whose IKE SA is still to close.
@@ -179,7 +181,7 @@ final class GatewayController: ShardDelegate {
 
     private func authorization(_ session: Session, _ now: Instant, _ wall: WallTime) -> AuthorizationGrant {
         let end = session.hardEnd.map { wall.advanced(bySeconds: ($0 - now).components.seconds) }
-        return AuthorizationGrant(
+        var grant = AuthorizationGrant(
             owner: session.owner(),
             addresses: session.addresses,
             dnsServers: session.addresses.isEmpty ? [] : loaded.configuration.network.dns,
@@ -190,6 +192,8 @@ final class GatewayController: ShardDelegate {
             notAfter: end,
             replacesOlder: session.grant.peer == nil
         )
+        grant.mode = session.grant.peer?.mode ?? .tunnel
+        return grant
     }
 
     private func refuse(

@@ -179,6 +179,7 @@ public final class GatewayDaemon: Sendable {
         parts.secrets = secrets
         let shardParts = parts
         let interfaceName = dataplane.interfaceName ?? configuration.network.tun
+        let ports = dataplane.ports
         let failures = FailureSlot()
         do throws(IOFailure) {
             return try ControlShard(shardParts, dataplane: dataplane) { () throws(IOFailure) in
@@ -187,6 +188,7 @@ public final class GatewayDaemon: Sendable {
                         configuration,
                         interfaceName: interfaceName,
                         gatewayAddresses: GatewayController.gatewayAddresses(configuration),
+                        ports: ports.map { [$0.ike, $0.nat] } ?? [],
                         logger: logger
                     )
                     return GatewayController(controller, network: network)

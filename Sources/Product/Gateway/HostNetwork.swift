@@ -18,18 +18,24 @@ final class HostNetwork {
         _ configuration: GatewayConfiguration,
         interfaceName: String,
         gatewayAddresses: [IPAddress],
+        ports: [UInt16],
         logger: Logger
     ) throws(CulvertError) {
         self.logger = logger
         do throws(IOFailure) {
-            journal = try CleanupJournal(path: "\(configuration.files.state)/cleanup.journal")
+            let journal = try CleanupJournal(path: "\(configuration.files.state)/cleanup.journal")
+            self.journal = journal
             for outcome in try journal.undoAll() {
                 logger.notice(
                     "took back what a killed gateway left",
                     metadata: ["step": "\(outcome.step)", "failure": "\(outcome.failure?.description ?? "none")"]
                 )
             }
-            interface = try TunnelInterface(name: interfaceName, mtu: configuration.network.mtu)
+            interface = try TunnelInterface(
+                name: interfaceName,
+                mtu: configuration.network.mtu,
+                transport: TunnelInterface.Transport(ports: ports) { journal }
+            )
         } catch {
             throw error.culvertError()
         }

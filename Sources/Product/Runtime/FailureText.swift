@@ -23,6 +23,8 @@ extension FailureReport {
         case .authentication(let failure): failure.reason
         case .refused(let reason): reason.prefixWord ?? "policy_refused"
         case .peerRefused(let type): "peer_refused_\(type)".lowercased()
+        case .transportDeclined: "transport_mode_declined"
+        case .transportRefused: "transport_mode_refused"
         case .tooManyRetries: "too_many_retries"
         case .keyExchange: "key_exchange_refused"
         case .malformed: "malformed"
@@ -59,6 +61,12 @@ extension FailureReport {
             return (authenticationCode(failure.reason), "\(failure)", details)
         case .refused(let reason): return (.policyRefused, reason, [])
         case .peerRefused(let type): return peerRefusal(type)
+        case .transportDeclined:
+            return (
+                .selectorsRefused, "the peer grants tunnel mode only, and transport mode is wanted",
+                [("whose", "allow transport mode at the peer, or allow_tunnel for this connection")]
+            )
+        case .transportRefused(let why): return (.selectorsRefused, why, [])
         case .tooManyRetries: return (.peerProtocol, "the peer asked for a cookie or another group too often", [])
         case .keyExchange(let method): return (.peerProtocol, "the key exchange \(method) failed", [])
         case .malformed(let what): return (.peerProtocol, "a malformed message: \(what)", [])
@@ -141,6 +149,7 @@ extension CloseReason {
         case .peerRestarted: "peer_restarted"
         case .redirected: "redirected"
         case .addressLost: "address_lost"
+        case .addressChanged: "address_changed"
         }
     }
 }

@@ -59,7 +59,7 @@ public struct StatusBuilder {
     }
 
     private func child(_ status: ChildSAStatus) -> ChildStatus {
-        ChildStatus(
+        var result = ChildStatus(
             name: status.name,
             phase: status.phase.rawValue,
             inboundSPI: "\(status.inboundSPI)",
@@ -73,6 +73,8 @@ public struct StatusBuilder {
             rekeySeconds: status.rekeyAt.map { seconds($0 - now) },
             counters: counters(status.inboundSPI) ?? SACounters()
         )
+        result.mode = status.mode.rawValue
+        return result
     }
 
     private func seconds(_ duration: Duration) -> Double {

@@ -9,10 +9,27 @@ public final class TunnelInterface {
     private let index: Int32
     private var addressOwners: [IPAddress: Int] = [:]
     private var routeOwners: [IPPrefix: Int] = [:]
+    private let transport: Transport?
+    private var routing: TransportRouting?
+
+    /// What transport mode needs besides the interface.
+    public struct Transport {
+        /// The UDP ports of our own sockets: IKE, then IKE and ESP behind NATs.
+        public var ports: [UInt16]
+        /// Opens the journal of rules, at the first need.
+        public var journal: () throws(IOFailure) -> CleanupJournal
+
+        /// Makes a value.
+        public init(ports: [UInt16], journal: @escaping () throws(IOFailure) -> CleanupJournal) {
+            self.ports = ports
+            self.journal = journal
+        }
+    }
 
     /// Brings the interface up with an MTU. The data plane has made it.
-    public init(name: String, mtu: Int) throws(IOFailure) {
+    public init(name: String, mtu: Int, transport: Transport? = nil) throws(IOFailure) {
         self.name = name
+        self.transport = transport
         netlink = try RouteNetlink()
         guard let link = try netlink.link(named: name) else {
             throw IOFailure(call: "find tun \(name)", code: 19)
@@ -24,7 +41,9 @@ public final class TunnelInterface {
 
     /// The address this host would send from to reach `remote`, and nil when there is no route.
     public func source(towards remote: IPAddress) -> IPAddress? {
-        (try? netlink.route(to: remote))?.flatMap(\.preferredSource)
+        // As our IKE would go, where packets of others are led into the tunnel.
+        let port = routing == nil ? nil : transport?.ports.first
+        return (try? netlink.route(to: remote, fromUDPPort: port))?.flatMap(\.preferredSource)
     }
 
     /// Addresses that packets to others may leave from: global ones of interfaces that are up, ours not among them, IPv4
@@ -74,6 +93,22 @@ public final class TunnelInterface {
         }
         routeOwners[prefix, default: 0] += 1
     }
+
+    /// Leads packets to a peer's own address into the tunnel; counted.
+    public func protect(_ flow: ProtectedFlow) throws(IOFailure) {
+        guard let transport else { throw IOFailure(call: "route transport mode", code: 95) }
+        let routing: TransportRouting
+        if let made = self.routing {
+            routing = made
+        } else {
+            routing = try TransportRouting(interface: index, ports: transport.ports, journal: transport.journal())
+            self.routing = routing
+        }
+        try routing.protect(flow)
+    }
+
+    /// Takes that back when its last owner lets go.
+    public func release(_ flow: ProtectedFlow) { routing?.release(flow) }
 
     /// Takes a route back when its last owner lets go.
     public func removeRoute(_ prefix: IPPrefix) {

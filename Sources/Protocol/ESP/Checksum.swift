@@ -52,7 +52,7 @@ public enum Checksum {
         words(source) &+ words(destination) &+ UInt64(ipProtocol) &+ UInt64(length >> 16) &+ UInt64(length & 0xFFFF)
     }
 
-    private static func words(_ address: IPAddress) -> UInt64 {
+    static func words(_ address: IPAddress) -> UInt64 {
         switch address {
         case .v4(let value): UInt64(value >> 16) &+ UInt64(value & 0xFFFF)
         case .v6(let high, let low): words(high) &+ words(low)

@@ -18,7 +18,7 @@ public struct OpenedPacket: Hashable, Sendable {
     public var offset: Int
     /// The payload's length without padding, pad length and next header; TFC padding is still part of it.
     public var length: Int
-    /// What the payload is: 4 IPv4, 41 IPv6, 59 a dummy.
+    /// What the payload is: 4 IPv4, 41 IPv6, 59 a dummy; in transport mode any next layer protocol.
     public var nextHeader: UInt8
     /// The whole sequence number.
     public var sequence: UInt64
@@ -26,7 +26,7 @@ public struct OpenedPacket: Hashable, Sendable {
     public var isNewest: Bool
 }
 
-/// The receiving side of an ESP SA in tunnel mode (RFC 4303 §3.4). One worker owns it.
+/// The receiving side of an ESP SA in either mode (RFC 4303 §3.4). One worker owns it.
 public struct InboundSA: ~Copyable {
     /// ESP's next header value for a dummy packet (RFC 4303 §2.6).
     public static let dummy: UInt8 = 59

@@ -18,7 +18,7 @@ public struct SealedPacket: Hashable, Sendable {
     public var length: Int
 }
 
-/// The sending side of an ESP SA in tunnel mode (RFC 4303 §3.3). One worker owns it.
+/// The sending side of an ESP SA in either mode (RFC 4303 §3.3). One worker owns it.
 public struct OutboundSA: ~Copyable {
     /// The SPI it writes.
     public let spi: SPI
@@ -74,7 +74,8 @@ public struct OutboundSA: ~Copyable {
         return over == 0 ? 0 : cipher.alignment &- over
     }
 
-    /// Seals the inner packet of `length` bytes at `offset` of `frame` in place. `nextHeader` is 4 for IPv4, 41 for IPv6.
+    /// Seals the inner packet of `length` bytes at `offset` of `frame` in place. `nextHeader` is 4 for IPv4, 41 for IPv6, and
+    /// what ``TransportSplit`` says in transport mode.
     public mutating func seal(
         _ frame: PacketBytes,
         at offset: Int,

@@ -46,6 +46,10 @@ public enum DropCause: Int, Sendable, CaseIterable {
     case outboundRules
     /// To the tunnel: longer than the MTU, and must not be fragmented; its sender was told.
     case tooBig
+    /// To a peer in transport mode: a fragment, which only a tunnel carries; its sender was told.
+    case transportFragment
+    /// To a peer in transport mode: IPv4 options, or IPv6 extension headers, that would have to stand in front of ESP.
+    case transportOptions
     /// No socket fits the SA's path.
     case noSocket
     /// The socket's buffer stayed full.

@@ -6,8 +6,8 @@ extension PacketPath {
     /// Packets that are opened before what came out of the tunnel is written: enough to merge, too few to wait for.
     static let openedAtOnce = 64
     /// Packets that one call of ``receive(_:from:on:into:)`` can open: those, and what the last frame holds, whose
-    /// shortest datagram is 54 bytes long (ESP header 8, IV 8, IPv4 header 20, trailer 2, ICV 16).
-    static let openedAtMost = openedAtOnce + PacketBatch.largestRoom / 54 + 1
+    /// shortest datagram is 34 bytes long (ESP header 8, IV 8, trailer 2, ICV 16; an IP header only in tunnel mode).
+    static let openedAtMost = openedAtOnce + PacketBatch.largestRoom / 34 + 1
 
     /// Handles what a socket received, from frame `first` on: ESP is opened in place, IKE goes to the inbox, the rest is
     /// counted. Inner packets for the TUN are added to `inner`, in the order of their arrival, and stay valid as long as
@@ -22,6 +22,7 @@ extension PacketPath {
         let storage = batch.storage
         let count = batch.count
         var index = first
+        scratchUsed = 0
         while index < count, inner.count < Self.openedAtOnce {
             let size = UInt32(frames[index].segmentSize)
             if size == 0 || size >= frames[index].length {
@@ -74,13 +75,13 @@ extension PacketPath {
                 deliver(frame, storage, skipping: 4, .ike4500)
                 return
             }
-            open(frame, bytes, spi, .unknownSPI4500, into: &inner)
+            open(frame, storage, bytes, spi, .unknownSPI4500, into: &inner)
         case .rawESP:
             guard let spi = bytes.uint32(at: 0) else {
                 drop(.runt)
                 return
             }
-            open(frame, bytes, spi, .unknownSPI500, into: &inner)
+            open(frame, storage, bytes, spi, .unknownSPI500, into: &inner)
         }
     }
 
@@ -105,6 +106,7 @@ extension PacketPath {
     /// Finds the SA and opens; or hands the packet to the worker that owns the SA.
     private mutating func open(
         _ frame: PacketFrame,
+        _ storage: UnsafeMutableRawPointer,
         _ bytes: PacketBytes,
         _ spi: UInt32,
         _ unknown: InboxRecord.Kind,
@@ -127,11 +129,12 @@ extension PacketPath {
             if !ring.push(frame, UnsafeRawBufferPointer(bytes.buffer)) { drop(.handover) }
             return
         }
-        open(frame, bytes, route.slot, into: &inner)
+        open(frame, storage, bytes, route.slot, into: &inner)
     }
 
     private mutating func open(
         _ frame: PacketFrame,
+        _ storage: UnsafeMutableRawPointer,
         _ bytes: PacketBytes,
         _ slot: UnsafeMutablePointer<SASlot>,
         into inner: inout PacketMerger
@@ -155,6 +158,11 @@ extension PacketPath {
         noteAuthentic(slot, frame.remote, isNewest: opened.isNewest)
         guard opened.nextHeader != InboundSA.dummy else {
             drop(.dummy)
+            return
+        }
+        if let header = slot.pointee.transport {
+            guard let (whole, packet) = restore(frame, storage, bytes, opened, slot, header) else { return }
+            if !inner.add(whole, packet) { drop(.internal) }
             return
         }
         guard let text = bytes.slice(opened.offset, count: opened.length),
@@ -198,18 +206,7 @@ extension PacketPath {
             drop(.notIP, slot, SACounterPlace.other)
             return nil
         }
-        let packet: IPPacket
-        do throws(PacketFault) {
-            packet = try IPPacket.parse(inner)
-            try packet.checkAddresses()
-        } catch {
-            switch error {
-            case .martian: drop(.martian, slot, SACounterPlace.policy)
-            case .sourceRouted: drop(.sourceRouted, slot, SACounterPlace.policy)
-            case .truncated, .wrongVersion, .badHeader: drop(.malformedInner, slot, SACounterPlace.other)
-            }
-            return nil
-        }
+        guard let packet = parseInner(inner, slot) else { return nil }
         let verdict = judgeInbound(packet, inner, slot)
         guard verdict.cause == nil else {
             drop(verdict.cause ?? .internal, slot, SACounterPlace.policy)
@@ -222,6 +219,29 @@ extension PacketPath {
         }
         if mark != innerMark { mark.store(in: inner) }
         if settings.clampsSegmentSize { MSSClamp.apply(to: inner, packet, mtu: settings.mtu) }
+        countInbound(packet, verdict, slot)
+        return packet
+    }
+
+    /// Reads what came out of an SA; nil, and a drop counted, when it is no packet for anybody.
+    func parseInner(_ inner: PacketBytes, _ slot: UnsafeMutablePointer<SASlot>) -> IPPacket? {
+        do throws(PacketFault) {
+            let packet = try IPPacket.parse(inner)
+            try packet.checkAddresses()
+            return packet
+        } catch {
+            switch error {
+            case .martian: drop(.martian, slot, SACounterPlace.policy)
+            case .sourceRouted: drop(.sourceRouted, slot, SACounterPlace.policy)
+            case .truncated, .wrongVersion, .badHeader: drop(.malformedInner, slot, SACounterPlace.other)
+            }
+            return nil
+        }
+    }
+
+    /// Counts a packet that is passed on.
+    @inline(__always)
+    func countInbound(_ packet: IPPacket, _ verdict: PacketVerdict, _ slot: UnsafeMutablePointer<SASlot>) {
         slot.pointee.inboundMeter.count(packet.totalLength)
         add(1, to: slot.pointee.counters + SACounterPlace.inboundPackets)
         add(UInt64(packet.totalLength), to: slot.pointee.counters + SACounterPlace.inboundBytes)
@@ -229,7 +249,6 @@ extension PacketPath {
         add(UInt64(packet.totalLength), to: words + WorkerCounterPlace.inboundBytes)
         countRule(verdict.rule, RuleCounterPlace.inboundPackets, bytes: packet.totalLength)
         reportLimits(slot)
-        return packet
     }
 
     @inline(__always)

@@ -10,6 +10,29 @@ enum FrameMark {
     static let socket: UInt16 = 0x7FFF
 }
 
+/// The bytes of a slot that ESP protects.
+struct ProtectedPart {
+    var offset: Int
+    var length: Int
+    var nextHeader: UInt8
+
+    /// All of a packet: tunnel mode.
+    @inline(__always)
+    init(_ packet: IPPacket, at offset: Int) {
+        self.offset = offset
+        length = packet.totalLength
+        nextHeader = packet.family == .v4 ? 4 : 41
+    }
+
+    /// What follows the headers of a packet: transport mode.
+    @inline(__always)
+    init(_ split: TransportSplit, at offset: Int) {
+        self.offset = offset &+ split.offset
+        length = split.length
+        nextHeader = split.nextHeader
+    }
+}
+
 extension PacketPath {
     /// Handles what the TUN gave: packets are sealed in place and addressed. Afterwards the batch holds ESP packets alone,
     /// in order, each marked with its socket. ICMP answers for the TUN's hosts are appended to `answers`.
@@ -81,7 +104,15 @@ extension PacketPath {
             return false
         }
         if settings.clampsSegmentSize { MSSClamp.apply(to: bytes, packet, mtu: settings.mtu) }
-        guard seal(frame, room, offset, packet, slot, slotStart: slotStart) else { return false }
+        var part = ProtectedPart(packet, at: offset)
+        if slot.pointee.transport != nil {
+            guard let split = split(packet, bytes, slot) else {
+                answer(.prohibited, packet, bytes, answers)
+                return false
+            }
+            part = ProtectedPart(split, at: offset)
+        }
+        guard seal(frame, room, part, packet, slot, slotStart: slotStart) else { return false }
         countRule(verdict.rule, RuleCounterPlace.outboundPackets, bytes: packet.totalLength)
         return true
     }
@@ -127,7 +158,7 @@ extension PacketPath {
     private mutating func seal(
         _ frame: UnsafeMutablePointer<PacketFrame>,
         _ room: PacketBytes,
-        _ offset: Int,
+        _ part: ProtectedPart,
         _ packet: IPPacket,
         _ slot: UnsafeMutablePointer<SASlot>,
         slotStart: Int
@@ -145,9 +176,9 @@ extension PacketPath {
         do throws(SealFault) {
             sealed = try slot.pointee.outbound.seal(
                 room,
-                at: offset,
-                length: packet.totalLength,
-                nextHeader: packet.family == .v4 ? 4 : 41
+                at: part.offset,
+                length: part.length,
+                nextHeader: part.nextHeader
             )
         } catch {
             if error == .exhausted {
@@ -163,6 +194,7 @@ extension PacketPath {
         frame.pointee.remote = slot.pointee.remote
         frame.pointee.local = slot.pointee.local
         frame.pointee.segmentSize = 0
+        // In transport mode the outer header is the packet's own: for it, too, traffic class and ECN stay as they are.
         frame.pointee.tos = OuterHeader.trafficClass(inner: packet.trafficClass)
         let keepsWhole = OuterHeader.dontFragment(inner: packet.dontFragment, policy: settings.outerDontFragment)
         frame.pointee.mark = UInt16(slot.pointee.socket) | (keepsWhole ? FrameMark.dontFragment : 0)
@@ -173,6 +205,26 @@ extension PacketPath {
         add(UInt64(packet.totalLength), to: words + WorkerCounterPlace.outboundBytes)
         reportLimits(slot)
         return true
+    }
+
+    /// Where ESP stands in a packet of a transport mode SA. Fragments are refused (RFC 4301 §4.1), and so is what would have to
+    /// stand in front of ESP: the kernel writes the outer header of what a socket sends, and would leave it out.
+    private mutating func split(
+        _ packet: IPPacket,
+        _ bytes: PacketBytes,
+        _ slot: UnsafeMutablePointer<SASlot>
+    ) -> TransportSplit? {
+        do throws(TransportFault) {
+            let split = try TransportSplit(packet, bytes)
+            if !split.hasOptions { return split }
+            drop(.transportOptions, slot, SACounterPlace.other)
+        } catch {
+            switch error {
+            case .fragment: drop(.transportFragment, slot, SACounterPlace.other)
+            case .truncated: drop(.malformedInner, slot, SACounterPlace.other)
+            }
+        }
+        return nil
     }
 
     /// Appends an ICMP answer, if one is allowed, wanted and within the rate.

@@ -45,6 +45,9 @@ struct PacketPath: ~Copyable {
     var now = Instant.zero
     var unknownSPIBucket = TokenBucket()
     var answerBucket = TokenBucket()
+    /// For packets of transport mode that cannot be restored where they are; in use until the next receive.
+    let scratch = UnsafeMutableRawPointer.allocate(byteCount: PacketPath.scratchBytes, alignment: 64)
+    var scratchUsed = 0
 
     init(
         _ settings: Settings,
@@ -66,6 +69,7 @@ struct PacketPath: ~Copyable {
 
     deinit {
         routes.visit { $0?.handle.release() }
+        scratch.deallocate()
     }
 
     /// Carries out a command about SAs; the others are the worker's.

@@ -27,6 +27,9 @@ struct SASlot: ~Copyable {
     var inboundMeter: LifetimeMeter
     var outboundMeter: LifetimeMeter
 
+    /// In transport mode: the header of what comes out. It never changes.
+    let transport: TransportHeader?
+
     var local: PacketAddress
     var remote: PacketAddress
     var isEncapsulated: Bool
@@ -108,6 +111,7 @@ final class SAHandle: @unchecked Sendable {
                 outbound: outbound,
                 inboundMeter: LifetimeMeter(parameters.lifetime),
                 outboundMeter: LifetimeMeter(parameters.lifetime),
+                transport: Self.transportHeader(parameters),
                 local: PacketAddress(parameters.path.local),
                 remote: PacketAddress(parameters.path.remote),
                 isEncapsulated: parameters.udpEncapsulation,
@@ -120,6 +124,14 @@ final class SAHandle: @unchecked Sendable {
             case .libcrypto: throw .system("libcrypto made no context for \(parameters.suite)")
             }
         }
+    }
+
+    /// The ends of transport mode are in the selectors, one address a side (``UserspaceDataplane`` has checked it).
+    private static func transportHeader(_ parameters: ChildSAParameters) -> TransportHeader? {
+        guard parameters.mode == .transport, let local = parameters.localSelectors.first?.addresses.first,
+            let remote = parameters.remoteSelectors.first?.addresses.first
+        else { return nil }
+        return TransportHeader(local: local, remote: remote, original: parameters.originalAddresses)
     }
 
     /// What the counters say.

@@ -97,14 +97,32 @@ extension UserspaceDataplane: SABackend {
     }
 
     private func check(_ parameters: ChildSAParameters) throws(SABackendError) {
-        guard parameters.mode == .tunnel else { throw .unsupported("transport mode") }
         guard parameters.inboundSPI.isUsable else { throw .unsupported("SPI \(parameters.inboundSPI)") }
         for selectors in [parameters.localSelectors, parameters.remoteSelectors] {
             guard (1...Self.maximumSelectors).contains(selectors.count) else {
                 throw .limitReached("\(selectors.count) selectors, 1 to \(Self.maximumSelectors) are possible")
             }
         }
+        if parameters.mode == .transport { try checkHosts(parameters) }
         try check(parameters.path, parameters.udpEncapsulation)
+    }
+
+    /// Transport mode has the outer addresses inside: one a side, of one family.
+    private func checkHosts(_ parameters: ChildSAParameters) throws(SABackendError) {
+        let path = parameters.path
+        for (selectors, host) in [
+            (parameters.localSelectors, path.local.address), (parameters.remoteSelectors, path.remote.address),
+        ] {
+            guard selectors.allSatisfy({ $0.addresses == IPRange(host) }) else {
+                throw .unsupported(
+                    "transport mode between others than \(path.local.address) and \(path.remote.address)"
+                )
+            }
+        }
+        let original = parameters.originalAddresses.map { [$0.local, $0.remote] } ?? []
+        guard ([path.local.address] + original).allSatisfy({ $0.family == path.remote.address.family }) else {
+            throw .unsupported("transport mode between two families")
+        }
     }
 
     private func check(_ path: Path, _ udpEncapsulation: Bool) throws(SABackendError) {

@@ -66,7 +66,8 @@ extension CleanupStep {
                 "rule", "\(rule.family.rawValue)", "\(rule.priority)", "\(rule.table)",
                 rule.source?.description ?? "-", rule.destination?.description ?? "-", rule.inputInterface ?? "-",
                 rule.mark.map { "\($0)" } ?? "-", rule.isInverted ? "1" : "0",
-                rule.suppressedPrefixLength.map { "\($0)" } ?? "-",
+                rule.suppressedPrefixLength.map { "\($0)" } ?? "-", rule.ipProtocol.map { "\($0)" } ?? "-",
+                rule.sourcePorts?.journal ?? "-", rule.destinationPorts?.journal ?? "-", rule.action.journal,
             ]
         case .route(let route):
             [
@@ -86,7 +87,8 @@ extension CleanupStep {
             self = .sysctl(path: fields[1], previous: fields[2], ours: fields[3])
         case ("nftables", 2): self = .nftables(table: fields[1])
         case ("link", 2): self = .link(name: fields[1])
-        case ("rule", 10):
+        // Ten fields are what earlier versions wrote.
+        case ("rule", 10), ("rule", 14):
             guard let rule = RoutingRule(journal: fields) else { return nil }
             self = .rule(rule)
         case ("route", 7):
@@ -109,6 +111,42 @@ extension RoutingRule {
         mark = UInt32(fields[7])
         isInverted = fields[8] == "1"
         suppressedPrefixLength = UInt32(fields[9])
+        guard fields.count == 14 else { return }
+        ipProtocol = UInt8(fields[10])
+        sourcePorts = PortRange(journal: fields[11])
+        destinationPorts = PortRange(journal: fields[12])
+        guard let action = Action(journal: fields[13]) else { return nil }
+        self.action = action
+    }
+}
+
+extension RoutingRule.Action {
+    fileprivate var journal: String {
+        switch self {
+        case .lookUp: "lookup"
+        case .goTo(let target): "\(target)"
+        case .nothing: "nothing"
+        }
+    }
+
+    fileprivate init?(journal text: String) {
+        switch text {
+        case "lookup": self = .lookUp
+        case "nothing": self = .nothing
+        default:
+            guard let target = UInt32(text) else { return nil }
+            self = .goTo(target)
+        }
+    }
+}
+
+extension PortRange {
+    fileprivate var journal: String { "\(first)-\(last)" }
+
+    fileprivate init?(journal text: String) {
+        let ends = text.split(separator: "-", maxSplits: 1).compactMap { UInt16($0) }
+        guard ends.count == 2 else { return nil }
+        self.init(ends[0], ends[1])
     }
 }
 

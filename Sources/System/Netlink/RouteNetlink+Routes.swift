@@ -89,13 +89,17 @@ extension RouteNetlink {
         return all
     }
 
-    /// The route that a packet to `address` would take.
-    public func route(to address: IPAddress) throws(IOFailure) -> Route? {
+    /// The route that a packet to `address` would take; from a UDP port where rules are about ports (Linux 4.17).
+    public func route(to address: IPAddress, fromUDPPort port: UInt16? = nil) throws(IOFailure) -> Route? {
         let call = "look up the route to \(address)"
         var writer = NetlinkWriter()
         writer.writeBytes([address.family.socketFamily, UInt8(address.family.bits)])
         writer.writeBytes([UInt8](repeating: 0, count: 10))
         writer.attribute(RouteAttribute.destination, address.bytes)
+        if let port {
+            writer.attribute(RouteAttribute.ipProtocol, [17])
+            writer.attribute(RouteAttribute.sourcePort, [UInt8(port >> 8), UInt8(port & 0xFF)])
+        }
         do throws(IOFailure) {
             let answers = try socket.transact(call, type: Message.getRoute, body: writer.bytes)
             return try answers.decoded(call, Message.newRoute) { (body) throws(ParseError) in
@@ -173,6 +177,8 @@ extension RouteNetlink {
         static let metrics: UInt16 = 8
         static let multipath: UInt16 = 9
         static let table: UInt16 = 15
+        static let ipProtocol: UInt16 = 27
+        static let sourcePort: UInt16 = 28
     }
 }
 

@@ -4,6 +4,16 @@ import IPsecTypes
 ///
 /// Rules outlive their maker: journal each (``CleanupStep/rule(_:)``) before it is added.
 public struct RoutingRule: Hashable, Sendable {
+    /// What becomes of the packets that fit.
+    public enum Action: Hashable, Sendable {
+        /// They look into ``RoutingRule/table``.
+        case lookUp
+        /// They go on at the rule of this priority, a later one.
+        case goTo(UInt32)
+        /// They go on at the next rule.
+        case nothing
+    }
+
     /// The family of the packets.
     public var family: IPAddress.Family
     /// Where it stands among the rules; the lower is asked first.
@@ -18,6 +28,14 @@ public struct RoutingRule: Hashable, Sendable {
     public var inputInterface: String?
     /// Packets with this firewall mark only.
     public var mark: UInt32?
+    /// Packets of this protocol only (Linux 4.17).
+    public var ipProtocol: UInt8?
+    /// Packets from these ports only, 1...65534; with ``ipProtocol``.
+    public var sourcePorts: PortRange?
+    /// Packets to these ports only, 1...65534; with ``ipProtocol``.
+    public var destinationPorts: PortRange?
+    /// What becomes of them.
+    public var action = Action.lookUp
     /// Take the packets for which the conditions do not hold.
     public var isInverted: Bool = false
     /// Ignore answers of the table whose prefix is this long or shorter: 0 ignores default routes.
@@ -71,9 +89,15 @@ extension RouteNetlink {
         writer.writeUInt8(UInt8(clamping: rule.destination?.length ?? 0))
         writer.writeUInt8(UInt8(clamping: rule.source?.length ?? 0))
         writer.writeUInt8(0)
-        writer.writeUInt8(UInt8(clamping: rule.table <= 255 ? rule.table : 252))
+        let table = rule.action == .lookUp ? rule.table : 0
+        writer.writeUInt8(UInt8(clamping: table <= 255 ? table : 252))
         writer.writeUInt16(0)
-        writer.writeUInt8(1)  // FR_ACT_TO_TBL
+        // FR_ACT_TO_TBL, FR_ACT_GOTO, FR_ACT_NOP.
+        switch rule.action {
+        case .lookUp: writer.writeUInt8(1)
+        case .goTo: writer.writeUInt8(2)
+        case .nothing: writer.writeUInt8(3)
+        }
         writer.writeUInt32(rule.isInverted ? 2 : 0)
         if let destination = rule.destination {
             writer.attribute(RuleAttribute.destination, destination.address.bytes)
@@ -88,12 +112,25 @@ extension RouteNetlink {
         if let length = rule.suppressedPrefixLength {
             writer.attribute(RuleAttribute.suppressedPrefixLength, number: length)
         }
-        writer.attribute(RuleAttribute.table, number: rule.table)
+        if case .goTo(let target) = rule.action { writer.attribute(RuleAttribute.target, number: target) }
+        if let number = rule.ipProtocol { writer.attribute(RuleAttribute.ipProtocol, [number]) }
+        if let ports = rule.sourcePorts { writer.attribute(RuleAttribute.sourcePorts, range(ports)) }
+        if let ports = rule.destinationPorts { writer.attribute(RuleAttribute.destinationPorts, range(ports)) }
+        if table != 0 { writer.attribute(RuleAttribute.table, number: table) }
         writer.attribute(RuleAttribute.originProtocol, [rule.originProtocol])
         return writer.bytes
     }
 
+    /// struct fib_rule_port_range: two numbers in the machine's order.
+    private static func range(_ ports: PortRange) -> [UInt8] {
+        [ports.first, ports.last].flatMap { port in withUnsafeBytes(of: port) { Array($0) } }
+    }
+
     enum RuleAttribute {
+        static let target: UInt16 = 4
+        static let ipProtocol: UInt16 = 22
+        static let sourcePorts: UInt16 = 23
+        static let destinationPorts: UInt16 = 24
         static let destination: UInt16 = 1
         static let source: UInt16 = 2
         static let inputInterface: UInt16 = 3
@@ -116,7 +153,8 @@ extension RoutingRule {
         let sourceLength = Int(try reader.readUInt8(bytes))
         try reader.skip(1)
         let shortTable = try reader.readUInt8(bytes)
-        try reader.skip(3)
+        try reader.skip(2)
+        let kind = try reader.readUInt8(bytes)
         let flags = try reader.readUInt32(bytes)
         guard let family = IPAddress.Family(socketFamily: rawFamily) else { return nil }
         typealias Attribute = RouteNetlink.RuleAttribute
@@ -134,5 +172,17 @@ extension RoutingRule {
         let suppressed = try attributes.number(Attribute.suppressedPrefixLength)
         suppressedPrefixLength = suppressed == .max ? nil : suppressed
         originProtocol = attributes.bytes(Attribute.originProtocol)?.first ?? 0
+        if kind == 2 { action = .goTo(try attributes.number(Attribute.target) ?? 0) }
+        if kind == 3 { action = .nothing }
+        ipProtocol = attributes.bytes(Attribute.ipProtocol)?.first
+        sourcePorts = Self.ports(attributes.bytes(Attribute.sourcePorts))
+        destinationPorts = Self.ports(attributes.bytes(Attribute.destinationPorts))
+    }
+
+    private static func ports(_ bytes: [UInt8]?) -> PortRange? {
+        guard let bytes, bytes.count == 4 else { return nil }
+        return bytes.withUnsafeBytes {
+            PortRange($0.loadUnaligned(as: UInt16.self), $0.loadUnaligned(fromByteOffset: 2, as: UInt16.self))
+        }
     }
 }

@@ -117,7 +117,8 @@ struct StatusText {
         var lines = [
             field(
                 "child",
-                "\(child.suite), \(child.udpEncapsulation ? "in UDP" : "raw ESP"), SPI \(child.inboundSPI) in, "
+                "\(child.suite), \(child.mode == "transport" ? "transport mode, " : "")"
+                    + "\(child.udpEncapsulation ? "in UDP" : "raw ESP"), SPI \(child.inboundSPI) in, "
                     + "\(child.outboundSPI) out" + (child.phase == "installed" ? "" : ", \(child.phase)")
                     + (child.rekeySeconds.map { ", new keys in \(Amounts.duration($0))" } ?? "")
             ),

@@ -177,6 +177,9 @@ public struct AuthorizationGrant: Hashable, Sendable {
     public var replacesOlder: Bool?
     /// What the driver wants to be told at a resumption, sealed in the ticket (``ResumedSession/note``); nil for no ticket.
     public var ticketNote: [UInt8]? = []
+    /// Transport where the peer may ask for transport mode (RFC 7296 §1.3.1). Its side is then its own address, or what
+    /// ``remoteSelectors`` hold of it.
+    public var mode = ChildSAParameters.Mode.tunnel
 
     /// Makes a grant.
     public init(

@@ -179,6 +179,11 @@ public struct ChildConfiguration: Hashable, Sendable {
     public var replayWindow: Int
     /// Who it belongs to, where the peer's authorization does not say so.
     public var owner: ChildSAOwner
+    /// What we ask for as initiator, and what a peer may ask for where nobody authorizes it. In transport mode the selectors
+    /// are those of the two hosts: of ``localSelectors`` and ``remoteSelectors`` only protocols and ports count.
+    public var mode = ChildSAParameters.Mode.tunnel
+    /// Whether a Child SA in tunnel mode will do where the responder declines transport mode (RFC 7296 §1.3.1).
+    public var allowsTunnelFallback = false
 
     /// Makes a child.
     public init(

@@ -35,6 +35,10 @@ public struct FailureReport: Hashable, Sendable, CustomStringConvertible {
         case peerRefusedProposals(offered: [String])
         /// The peer refused the selectors we wanted, listed here.
         case peerRefusedSelectors(SelectorMismatch)
+        /// The peer declined transport mode, and tunnel mode will not do.
+        case transportDeclined
+        /// Transport mode was asked for, and refused for this reason.
+        case transportRefused(String)
         /// The peer asked again and again for a cookie or another key exchange.
         case tooManyRetries
         /// The key exchange failed: the public value was refused or the generator failed.

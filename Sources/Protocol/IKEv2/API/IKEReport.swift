@@ -76,6 +76,8 @@ public enum CloseReason: Hashable, Sendable {
     case redirected
     /// Our address is gone, and the peer has no MOBIKE to be told of another.
     case addressLost
+    /// A Child SA in transport mode belongs to two addresses, one of which has changed.
+    case addressChanged
 }
 
 /// Why a message was dropped.

@@ -9,7 +9,7 @@ import IPsecTypes
 /// two machines share no origin.
 public struct IKESASnapshot: Sendable {
     /// The layout this code writes; others are refused.
-    public static let currentVersion = 2
+    public static let currentVersion = 3
 
     /// The layout of this value.
     public let version: Int
@@ -75,6 +75,8 @@ public struct IKESASnapshot: Sendable {
         var outboundSPI: SPI
         var configuration: ChildConfiguration
         var suite: ESPSuite
+        var mode: ChildSAParameters.Mode
+        var originalAddresses: OriginalAddresses?
         var localSelectors: [TrafficSelector]
         var remoteSelectors: [TrafficSelector]
         var owner: ChildSAOwner

@@ -101,6 +101,8 @@ public struct ChildSAStatus: Hashable, Sendable {
     public var outboundSPI: SPI
     /// The algorithms.
     public var suite: ESPSuite
+    /// Tunnel or transport.
+    public var mode: ChildSAParameters.Mode
     /// Our side.
     public var localSelectors: [TrafficSelector]
     /// The peer's side.

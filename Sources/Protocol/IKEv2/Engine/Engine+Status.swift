@@ -75,6 +75,7 @@ extension Engine {
             inboundSPI: child.inboundSPI,
             outboundSPI: child.outboundSPI,
             suite: child.suite,
+            mode: child.mode,
             localSelectors: child.localSelectors,
             remoteSelectors: child.remoteSelectors,
             udpEncapsulation: child.udpEncapsulation,

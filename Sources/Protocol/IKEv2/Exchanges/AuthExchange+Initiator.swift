@@ -37,6 +37,7 @@ extension Engine {
             payloads.append(request)
         }
         if let child = handshake.child {
+            payloads += modePayloads(child.mode)
             payloads += [
                 .securityAssociation(SecurityAssociationPayload(proposals: child.offered)),
                 .trafficSelectorsInitiator(TrafficSelectorPayload(selectors: child.localSelectors)),
@@ -58,7 +59,9 @@ extension Engine {
             inboundSPI: spi,
             nonce: [],
             localSelectors: Array(wantedLocal(sa, child).prefix(configuration.limits.selectors)),
-            remoteSelectors: Array(child.remoteSelectors.prefix(configuration.limits.selectors)),
+            remoteSelectors: Array(wantedRemote(sa, child).prefix(configuration.limits.selectors)),
+            mode: child.mode,
+            allowsTunnelFallback: child.allowsTunnelFallback,
             offered: ProposalBuilder.esp(child.proposals, spi: spi, withKeyExchange: false)
         )
     }
@@ -66,11 +69,20 @@ extension Engine {
     /// Our side of a child: as configured, or our virtual address; before we have one, everything of the families that we
     /// ask for, to be narrowed by the responder (RFC 7296 §2.19).
     func wantedLocal(_ sa: IKESA, _ child: ChildConfiguration) -> [TrafficSelector] {
+        if child.mode == .transport {
+            return TransportMode.selectors(child.localSelectors, of: sa.trafficPath.local.address)
+        }
         if !child.localSelectors.isEmpty { return child.localSelectors }
         if !sa.configuration.addresses.isEmpty { return Narrowing.hosts(sa.configuration.addresses) }
         let families = sa.connection.requestedAddresses
         return families.isEmpty
             ? Narrowing.hosts([sa.path.local.address]) : families.map { TrafficSelector.everything($0) }
+    }
+
+    /// The peer's side of a child.
+    func wantedRemote(_ sa: IKESA, _ child: ChildConfiguration) -> [TrafficSelector] {
+        guard child.mode == .transport else { return child.remoteSelectors }
+        return TransportMode.selectors(child.remoteSelectors, of: sa.trafficPath.remote.address)
     }
 
     /// Whether we have no other IKE SA with this peer, so that it may drop what it has of us.
@@ -140,8 +152,10 @@ extension Engine {
     private func finishFirstChild(_ sa: IKESA, _ handshake: Handshake, _ payloads: [Payload]) {
         guard let child = handshake.child, let keys = sa.keys, let suite = sa.suite else { return }
         let agreement: ChildAgreement
-        switch readChildResponse(child, payloads) {
+        switch readChildResponse(sa, child, payloads) {
         case .failure(let error):
+            // RFC 7296 §2.21.2: an answer with a proposal made a Child SA at the responder, which must go again.
+            if payloads.securityAssociation != nil { enqueue(sa, .deleteUnused(child.inboundSPI), first: true) }
             return report(
                 .childFailed(
                     sa.id,

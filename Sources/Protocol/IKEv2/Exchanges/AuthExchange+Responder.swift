@@ -56,6 +56,7 @@ extension Engine {
             offered: child.offered,
             remoteSelectors: child.remoteSelectors,
             localSelectors: child.localSelectors,
+            wantsTransport: payloads.notify(.useTransportMode) != nil,
             initialContact: payloads.notify(.initialContact) != nil,
             hasRounds: payloads.notify(.multipleAuthSupported) != nil,
             anotherFollows: payloads.notify(.anotherAuthFollows) != nil,
@@ -194,23 +195,21 @@ extension Engine {
         case .failure(let error): return .noChild(grant, .noProposalChosen, .noProposalChosen(error.mismatch))
         case .success(let selected): choice = selected
         }
-        let allowedRemote = allowedRemote(grant)
-        guard
-            let selectors = Narrowing.narrow(
-                wantedLocal: request.localSelectors,
-                wantedRemote: Narrowing.named(request.remoteSelectors, within: allowedRemote),
-                allowedLocal: grant.localSelectors,
-                allowedRemote: allowedRemote,
-                limit: configuration.limits.selectors
-            )
-        else {
-            let mismatch = SelectorMismatch(
-                wantedLocal: request.localSelectors,
-                wantedRemote: request.remoteSelectors,
-                grantedLocal: grant.localSelectors,
-                grantedRemote: allowedRemote
-            )
-            return .noChild(grant, .tsUnacceptable, .selectors(mismatch))
+        let selectors: AgreedSelectors
+        switch agreeSelectors(
+            sa,
+            WantedSelectors(
+                local: request.localSelectors,
+                remote: request.remoteSelectors,
+                wantsTransport: request.wantsTransport,
+                allowsTransport: grant.mode == .transport
+            ),
+            grant.localSelectors,
+            allowedRemote(grant)
+        )
+        {
+        case .failure(let error): return .noChild(grant, .tsUnacceptable, error.cause)
+        case .success(let agreed): selectors = agreed
         }
         let offer = request.offered.first { $0.number == choice.proposal.number }
         return .child(
@@ -221,6 +220,8 @@ extension Engine {
                 proposal: choice.proposal,
                 outboundSPI: offer?.childSPI ?? SPI(0),
                 inboundSPI: freshSPI(),
+                mode: selectors.mode,
+                originalAddresses: selectors.originalAddresses,
                 localSelectors: selectors.local,
                 remoteSelectors: selectors.remote,
                 remoteNonce: []
@@ -356,7 +357,7 @@ extension Engine {
         if let reply = ConfigurationExchange.reply(grant, to: request.requestedAttributes ?? []) {
             payloads.append(reply)
         }
-        return payloads + childPayloads(agreement)
+        return payloads + modePayloads(agreement.mode) + childPayloads(agreement)
     }
 }
 

@@ -173,6 +173,7 @@ struct AuthRequest {
     var remoteSelectors: [TrafficSelector]
     /// Our side.
     var localSelectors: [TrafficSelector]
+    var wantsTransport = false
     var initialContact: Bool
     /// Whether the initiator knows rounds (RFC 4739), and whether another one of its own follows this one.
     var hasRounds = false

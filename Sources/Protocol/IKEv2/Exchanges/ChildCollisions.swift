@@ -159,6 +159,7 @@ extension Engine {
         var configuration = old.configuration
         configuration.localSelectors = old.localSelectors
         configuration.remoteSelectors = old.remoteSelectors
+        configuration.mode = old.mode
         configuration.owner = old.owner
         remove(old, of: sa, .outOfSync)
         enqueue(sa, .createChild(configuration))

@@ -20,6 +20,8 @@ extension Engine {
             outboundSPI: agreement.outboundSPI,
             configuration: template,
             suite: agreement.suite,
+            mode: agreement.mode,
+            originalAddresses: agreement.originalAddresses,
             localSelectors: agreement.localSelectors,
             remoteSelectors: agreement.remoteSelectors,
             owner: owner,
@@ -40,6 +42,8 @@ extension Engine {
             // RFC 4555 §3.7: not where the peer has not proved to be.
             path: sa.trafficPath,
             udpEncapsulation: child.udpEncapsulation,
+            mode: child.mode,
+            originalAddresses: child.originalAddresses,
             localSelectors: child.localSelectors,
             remoteSelectors: child.remoteSelectors,
             replayWindow: template.replayWindow,

@@ -15,7 +15,7 @@ extension Engine {
             let cause = FailureReport.Cause.limit("\(configuration.limits.children) children")
             return report(.childFailed(sa.id, failure(sa, .child, weInitiated: true, child: child.name, cause)))
         }
-        startNegotiation(sa, child, child.owner, wantedLocal(sa, child), child.remoteSelectors, rekeyed: nil)
+        startNegotiation(sa, child, child.owner, wantedLocal(sa, child), wantedRemote(sa, child), rekeyed: nil)
     }
 
     func startRekeyChild(_ sa: IKESA, _ spi: SPI) {
@@ -46,6 +46,9 @@ extension Engine {
             nonce: randomBytes(Self.nonceLength),
             localSelectors: Array(local.prefix(configuration.limits.selectors)),
             remoteSelectors: Array(remote.prefix(configuration.limits.selectors)),
+            // A rekeying keeps the mode that was agreed, whatever else would do.
+            mode: rekeyed?.mode ?? child.mode,
+            allowsTunnelFallback: rekeyed == nil && child.allowsTunnelFallback,
             offered: ProposalBuilder.esp(child.proposals, spi: spi, withKeyExchange: true),
             rekeyed: rekeyed?.inboundSPI
         )
@@ -86,6 +89,7 @@ extension Engine {
             spi.writeUInt32(old.rawValue)
             payloads.append(.notify(NotifyPayload(protocolID: .esp, spi: spi.bytes, type: .rekeySA)))
         }
+        payloads += modePayloads(negotiation.mode)
         payloads.append(.securityAssociation(SecurityAssociationPayload(proposals: negotiation.offered)))
         payloads.append(.nonce(NoncePayload(data: negotiation.nonce)))
         if let method = negotiation.method {
@@ -105,7 +109,7 @@ extension Engine {
         }
         sa.temporaryFailures = 0
         var agreement: ChildAgreement
-        switch readChildResponse(negotiation, payloads) {
+        switch readChildResponse(sa, negotiation, payloads) {
         case .failure(let error): return reject(sa, negotiation, error.cause)
         case .success(let read): agreement = read
         }
@@ -131,7 +135,11 @@ extension Engine {
     }
 
     /// Reads SA and selectors of an answer; also used for the child of IKE_AUTH.
-    func readChildResponse(_ asked: ChildNegotiation, _ payloads: [Payload]) -> Result<ChildAgreement, ChildError> {
+    func readChildResponse(
+        _ sa: IKESA,
+        _ asked: ChildNegotiation,
+        _ payloads: [Payload]
+    ) -> Result<ChildAgreement, ChildError> {
         guard
             let (suite, spi, proposal) = ProposalSelection.acceptESP(
                 payloads.securityAssociation,
@@ -143,13 +151,13 @@ extension Engine {
             }
             return .failure(ChildError(refusal(asked, error.type)))
         }
-        let local = payloads.initiatorSelectors?.selectors ?? []
-        let remote = Narrowing.named(
-            payloads.responderSelectors?.selectors ?? [],
-            within: asked.remoteSelectors
-        )
-        guard Narrowing.isNarrowed(local, from: asked.localSelectors),
-            Narrowing.isNarrowed(remote, from: asked.remoteSelectors)
+        let answered: AgreedSelectors
+        switch readSelectors(sa, asked, payloads) {
+        case .failure(let error): return .failure(error)
+        case .success(let read): answered = read
+        }
+        guard Narrowing.isNarrowed(answered.local, from: asked.localSelectors),
+            Narrowing.isNarrowed(answered.remote, from: asked.remoteSelectors)
         else {
             return .failure(
                 ChildError(
@@ -157,8 +165,8 @@ extension Engine {
                         SelectorMismatch(
                             wantedLocal: asked.localSelectors,
                             wantedRemote: asked.remoteSelectors,
-                            grantedLocal: local,
-                            grantedRemote: remote
+                            grantedLocal: answered.local,
+                            grantedRemote: answered.remote
                         )
                     )
                 )
@@ -170,8 +178,10 @@ extension Engine {
                 proposal: proposal,
                 outboundSPI: spi,
                 inboundSPI: asked.inboundSPI,
-                localSelectors: local,
-                remoteSelectors: remote,
+                mode: answered.mode,
+                originalAddresses: answered.originalAddresses,
+                localSelectors: answered.local,
+                remoteSelectors: answered.remote,
                 remoteNonce: [],
                 localNonce: asked.nonce
             )

@@ -35,6 +35,7 @@ extension Engine {
             keyExchange: payloads.keyExchange,
             remoteSelectors: remote.selectors,
             localSelectors: local.selectors,
+            wantsTransport: payloads.notify(.useTransportMode) != nil,
             configuration: template(sa, ChildSAOwner()),
             owner: ChildSAOwner()
         )
@@ -46,7 +47,8 @@ extension Engine {
             let chosen = configured(sa, request)
             request.configuration = chosen
             request.owner = chosen.owner
-            return agree(sa, request, wantedLocal(sa, chosen), chosen.remoteSelectors)
+            request.allowsTransport = chosen.mode == .transport
+            return agree(sa, request, wantedLocal(sa, chosen), wantedRemote(sa, chosen))
         }
         authorize(sa, request)
     }
@@ -55,7 +57,7 @@ extension Engine {
     private func configured(_ sa: IKESA, _ request: ChildRequest) -> ChildConfiguration {
         let fitting = sa.connection.children.first { child in
             !request.localSelectors.narrowed(to: wantedLocal(sa, child)).isEmpty
-                && !request.remoteSelectors.narrowed(to: child.remoteSelectors).isEmpty
+                && !request.remoteSelectors.narrowed(to: wantedRemote(sa, child)).isEmpty
         }
         return fitting ?? template(sa, ChildSAOwner())
     }
@@ -93,6 +95,7 @@ extension Engine {
             var request = request
             request.owner = grant.owner
             request.configuration = template(sa, grant.owner)
+            request.allowsTransport = grant.mode == .transport
             agree(sa, request, grant.localSelectors, allowedRemote(grant))
         }
     }
@@ -129,6 +132,12 @@ extension Engine {
         request.rekeyed = old.inboundSPI
         request.configuration = old.configuration
         request.owner = old.owner
+        request.allowsTransport = old.mode == .transport
+        // RFC 7296 §1.3.3: the notifications are those of the SA that is rekeyed; it keeps its mode.
+        guard request.wantsTransport || old.mode == .tunnel else {
+            let cause = "the peer rekeys \(old.inboundSPI), which is in transport mode, without asking for that"
+            return refuseChild(sa, request, .noProposalChosen, .transportRefused(cause))
+        }
         // A rekeying must not widen what was granted.
         agree(sa, request, old.localSelectors, old.remoteSelectors)
     }
@@ -156,22 +165,17 @@ extension Engine {
             let sent = request.keyExchange?.data.count ?? 0
             guard method.publicValueLength ?? sent == sent else { return refuseSyntax(sa, "length of KE data") }
         }
-        guard
-            let selectors = Narrowing.narrow(
-                wantedLocal: request.localSelectors,
-                wantedRemote: Narrowing.named(request.remoteSelectors, within: allowedRemote),
-                allowedLocal: allowedLocal,
-                allowedRemote: allowedRemote,
-                limit: configuration.limits.selectors
-            )
-        else {
-            let mismatch = SelectorMismatch(
-                wantedLocal: request.localSelectors,
-                wantedRemote: request.remoteSelectors,
-                grantedLocal: allowedLocal,
-                grantedRemote: allowedRemote
-            )
-            return refuseChild(sa, request, .tsUnacceptable, .selectors(mismatch))
+        let wanted = WantedSelectors(
+            local: request.localSelectors,
+            remote: request.remoteSelectors,
+            wantsTransport: request.wantsTransport,
+            allowsTransport: request.allowsTransport,
+            keepsMode: request.rekeyed != nil
+        )
+        let selectors: AgreedSelectors
+        switch agreeSelectors(sa, wanted, allowedLocal, allowedRemote) {
+        case .failure(let error): return refuseChild(sa, request, .tsUnacceptable, error.cause)
+        case .success(let agreed): selectors = agreed
         }
         let offer = request.offered.first { $0.number == choice.proposal.number }
         let agreement = ChildAgreement(
@@ -179,6 +183,8 @@ extension Engine {
             proposal: choice.proposal,
             outboundSPI: offer?.childSPI ?? SPI(0),
             inboundSPI: freshSPI(),
+            mode: selectors.mode,
+            originalAddresses: selectors.originalAddresses,
             localSelectors: selectors.local,
             remoteSelectors: selectors.remote,
             remoteNonce: request.nonce,
@@ -229,6 +235,7 @@ extension Engine {
         if let method = agreement.suite.keyExchange {
             answer.insert(.keyExchange(KeyExchangePayload(method: method, data: agreement.localPublic)), at: 2)
         }
+        answer = modePayloads(agreement.mode) + answer
         guard let secret, !agreement.suite.additionalKeyExchanges.isEmpty else {
             return finishRequestedChild(sa, request, agreement, secret.map { [$0] } ?? [], answer)
         }

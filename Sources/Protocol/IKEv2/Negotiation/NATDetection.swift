@@ -119,7 +119,14 @@ extension Engine {
         if sa.mobility.candidate == path { sa.mobility.candidate = nil }
         startKeepalives(sa)
         guard old.path != path || old.encapsulates != sa.encapsulates else { return }
+        let isElsewhere =
+            old.path.local.address != path.local.address || old.path.remote.address != path.remote.address
         for child in sa.children where !child.isRemoved {
+            // RFC 4555 moves tunnels; the addresses of transport mode are those of the packets themselves.
+            if isElsewhere, child.mode == .transport {
+                remakeElsewhere(sa, child)
+                continue
+            }
             child.udpEncapsulation = sa.encapsulates
             emit(.updatePath(child.inboundSPI, path, udpEncapsulation: sa.encapsulates))
         }

@@ -20,6 +20,9 @@ final class ChildSA {
     let outboundSPI: SPI
     var configuration: ChildConfiguration
     let suite: ESPSuite
+    let mode: ChildSAParameters.Mode
+    /// With transport mode.
+    let originalAddresses: OriginalAddresses?
     let localSelectors: [TrafficSelector]
     let remoteSelectors: [TrafficSelector]
     let owner: ChildSAOwner
@@ -48,6 +51,8 @@ final class ChildSA {
         outboundSPI: SPI,
         configuration: ChildConfiguration,
         suite: ESPSuite,
+        mode: ChildSAParameters.Mode,
+        originalAddresses: OriginalAddresses?,
         localSelectors: [TrafficSelector],
         remoteSelectors: [TrafficSelector],
         owner: ChildSAOwner,
@@ -59,6 +64,8 @@ final class ChildSA {
         self.outboundSPI = outboundSPI
         self.configuration = configuration
         self.suite = suite
+        self.mode = mode
+        self.originalAddresses = originalAddresses
         self.localSelectors = localSelectors
         self.remoteSelectors = remoteSelectors
         self.owner = owner

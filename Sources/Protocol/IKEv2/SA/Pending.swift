@@ -122,6 +122,10 @@ struct ChildNegotiation {
     var nonce: [UInt8]
     var localSelectors: [TrafficSelector]
     var remoteSelectors: [TrafficSelector]
+    /// What we ask for.
+    var mode = ChildSAParameters.Mode.tunnel
+    /// Whether tunnel mode will do where transport mode is declined.
+    var allowsTunnelFallback = false
     var offered: [Proposal] = []
     var method: KeyExchangeMethod?
     var publicValue: [UInt8] = []
@@ -139,6 +143,8 @@ struct ChildAgreement {
     var outboundSPI: SPI
     /// The SPI we receive with.
     var inboundSPI: SPI
+    var mode = ChildSAParameters.Mode.tunnel
+    var originalAddresses: OriginalAddresses?
     var localSelectors: [TrafficSelector]
     var remoteSelectors: [TrafficSelector]
     var remoteNonce: [UInt8]
@@ -157,6 +163,9 @@ struct ChildRequest {
     var remoteSelectors: [TrafficSelector]
     /// Our side.
     var localSelectors: [TrafficSelector]
+    /// Whether the peer asks for transport mode, and whether it may have it.
+    var wantsTransport = false
+    var allowsTransport = false
     var configuration: ChildConfiguration
     var owner: ChildSAOwner
     /// The Child SA to be replaced, by our SPI.
