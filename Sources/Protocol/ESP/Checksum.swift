@@ -7,15 +7,9 @@ public enum Checksum {
         guard offset >= 0, offset < bytes.count else { return start }
         let end = offset &+ min(max(0, length), bytes.count &- offset)
         // RFC 1071 §2: the sum may be taken in any byte order and any word size, and is turned round at the end.
-        var (first, second): (UInt64, UInt64) = (0, 0)
-        var position = offset
-        while position &+ 16 <= end {
-            let (left, right) = bytes.pair(at: position)
-            first &+= (left & 0xFFFF_FFFF) &+ (left >> 32)
-            second &+= (right & 0xFFFF_FFFF) &+ (right >> 32)
-            position &+= 16
-        }
-        var folded = first &+ second
+        let whole = (end &- offset) & ~15
+        var position = offset &+ whole
+        var folded = bytes.sum(at: offset, length: whole)
         while folded > 0xFFFF { folded = (folded >> 16) &+ (folded & 0xFFFF) }
         var total = start &+ UInt64(UInt16(truncatingIfNeeded: folded).bigEndian)
         while position &+ 1 < end {
