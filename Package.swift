@@ -112,7 +112,7 @@ var targets: [Target] = [
     tests("IPsecTypesTests", floor1),
     tests("LegacyDigestsTests", floor1 + ["LegacyDigests"]),
     tests("IKEMessageTests", floor1 + ["IKEMessage"]),
-    tests("IKECryptoTests", floor1 + ["IKECrypto", "CLibcrypto", crypto]),
+    tests("IKECryptoTests", floor1 + ["IKECrypto", "CLibcrypto", crypto, asn1]),
     tests("ESPTests", floor1 + ["CLibcrypto", "ESP"]),
     .target(
         name: "EAPDoubles", dependencies: floor1 + ["EAP"], path: "Tests/Support/EAPDoubles", swiftSettings: house),

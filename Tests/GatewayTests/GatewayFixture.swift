@@ -68,10 +68,11 @@ final class GatewayFixture: Sendable {
     static func files(
         _ authority: TestAuthority,
         policy: String,
+        experimental: ExperimentalLeafKey.Kind? = nil,
         adjust: (inout GatewayConfiguration) -> Void = { _ in }
     ) async throws -> (TestDirectory, GatewayConfiguration) {
         let directory = try TestDirectory()
-        let credentials = try await authority.gateway(addresses: [gatewayAddress])
+        let credentials = try await authority.gateway(addresses: [gatewayAddress], experimental: experimental)
         var configuration = GatewayConfiguration()
         configuration.identity.certificate = try directory.write(credentials.certificatePEM, to: "gateway.crt")
         configuration.identity.key = try directory.write(credentials.keyPEM, to: "gateway.key")
@@ -86,10 +87,16 @@ final class GatewayFixture: Sendable {
         policy: String = GatewayFixture.registryPolicy,
         authority: TestAuthority? = nil,
         leases: LeaseBook? = nil,
+        experimental: ExperimentalLeafKey.Kind? = nil,
         adjust: (inout GatewayConfiguration) -> Void = { _ in }
     ) async throws {
         let authority = try authority ?? TestAuthority()
-        let (directory, configuration) = try await Self.files(authority, policy: policy, adjust: adjust)
+        let (directory, configuration) = try await Self.files(
+            authority,
+            policy: policy,
+            experimental: experimental,
+            adjust: adjust
+        )
         try self.init(authority, directory, configuration, leases: leases)
     }
 
@@ -146,18 +153,22 @@ final class GatewayFixture: Sendable {
         }
     }
 
-    /// A client with a certificate.
-    func client(_ credentials: TestCredentials) throws -> TestClient {
-        let leaf = try ParsedCertificate(der: credentials.chain[0])
+    /// A client with a certificate; `signatures` are what it makes and accepts.
+    func client(
+        _ credentials: TestCredentials,
+        signatures: SignaturePolicy = SignaturePolicy()
+    ) throws -> TestClient {
+        let leaf = try ParsedCertificate(der: credentials.chain[0], allowsMLDSA: true)
         guard let name = leaf.names.dns.first else { throw ValidationFailure.noCertificate }
         let key = KeyID("client")
         let crypto = StandardCryptoProvider()
         let pem = Array(credentials.keyPEM.utf8)
-        let signer = LocalKeyOracle.Signer(key: try SigningKey(pem: pem))
+        let signer = LocalKeyOracle.Signer(key: try SigningKey(pem: pem), policy: signatures)
         let anchors = try TrustAnchors(certificates: [authority.authority.rootDER], pins: [authority.pin])
-        let trust = CertificateAuthenticator.Trust(anchors: anchors, purpose: .gateway)
+        let trust = CertificateAuthenticator.Trust(anchors: anchors, purpose: .gateway, signatures: signatures)
         return try TestClient(
             fixture: self,
+            signatures: signatures,
             identity: .fqdn(name),
             ours: .certificate(chain: credentials.chain, key: key),
             theirs: .certificate(
@@ -215,6 +226,7 @@ final class TestClient: Sendable {
 
     init(
         fixture: GatewayFixture,
+        signatures: SignaturePolicy = SignaturePolicy(),
         identity: Identity,
         ours: LocalAuthentication,
         theirs: RemoteAuthentication,
@@ -227,7 +239,7 @@ final class TestClient: Sendable {
             oracle: oracle,
             authenticator: authenticator
         )
-        connection = ConnectionConfiguration(
+        var connection = ConnectionConfiguration(
             name: "gw",
             localIdentity: identity,
             remoteIdentity: .oneOf([.fqdn("vpn.example.com")]),
@@ -238,6 +250,8 @@ final class TestClient: Sendable {
             ],
             requestedAddresses: [.v4]
         )
+        connection.signatures = signatures
+        self.connection = connection
     }
 
     /// Connects and waits until a Child SA stands, or something is refused.

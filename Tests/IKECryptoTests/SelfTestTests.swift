@@ -124,7 +124,7 @@ private struct FaultyProvider: CryptoProvider {
         #expect(available.integrity == [.hmacSHA256_128, .hmacSHA384_192, .hmacSHA512_256])
         #expect(available.prfs == [.hmacSHA256, .hmacSHA384, .hmacSHA512])
         #expect(available.keyExchanges.count == 11)
-        #expect(available.signatures.count == 10)
+        #expect(available.signatures.count == 12)
         #expect(available.hashes(SignaturePolicy()) == Set(SignatureHash.allCases))
     }
 

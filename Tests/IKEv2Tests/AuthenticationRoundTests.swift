@@ -233,6 +233,30 @@ import Testing
         #expect(silent.a.signRequests.first?.announced == nil && silent.b.signRequests.first?.announced == nil)
     }
 
+    /// RFC 9593 §3.1: what would make IP fragment IKE_SA_INIT waits for the last IKE_INTERMEDIATE, with CERTREQ.
+    @Test(arguments: [1, 2]) func aLongAnnouncementWaitsForTheLastIntermediate(exchanges: Int) throws {
+        var (left, right) = (certificateA(), certificateB())
+        var hybrid = Hybrid.left().ikeProposals[0]
+        hybrid.additionalKeyExchanges = exchanges == 1 ? [[.mlKEM768]] : [[.mlKEM768], [.ecp384]]
+        (left.ikeProposals, right.ikeProposals) = ([hybrid], [hybrid])
+        right.signatures = SignaturePolicy(kinds: [.ed25519])
+        right.remoteAuthentication = .certificate(
+            authorityKeyHashes: (0..<60).map { [UInt8](repeating: UInt8($0), count: 20) }
+        )
+        let pair = establishedPair(left, right)
+        pair.expectAgreement()
+        let answer = try #require(pair.trace.dropFirst().first)
+        let response = try IKEMessage.parse(answer.bytes)
+        #expect(response.payloads.notify(.supportedAuthMethods)?.data.isEmpty == true)
+        #expect(pair.a.signRequests.first?.announced == [.ed25519])
+        // Without IKE_INTERMEDIATE there is no place for it.
+        left.ikeProposals[0].additionalKeyExchanges = []
+        right.ikeProposals[0].additionalKeyExchanges = []
+        let classical = establishedPair(left, right)
+        classical.expectAgreement()
+        #expect(classical.a.signRequests.first?.announced == nil)
+    }
+
     /// Connections of one responder that differ in what they accept: each algorithm goes with the roots it is meant for.
     @Test func aResponderLinksAlgorithmsToRoots() {
         var (one, two) = (certificateB(), certificateB())

@@ -9,8 +9,15 @@ import Testing
 @Suite struct PPKTests {
     private let secret = SecretBytes(Array("a post-quantum secret of good length".utf8))
 
-    private func settings(_ id: String, required: Bool) -> PPKSettings {
-        PPKSettings(entries: [.init(identifier: Array(id.utf8), key: KeyID("ppk-\(id)"))], isRequired: required)
+    private func settings(
+        _ id: String,
+        required: Bool,
+        _ type: PPKSettings.IdentifierType = .fixed
+    ) -> PPKSettings {
+        PPKSettings(
+            entries: [.init(type: type, identifier: Array(id.utf8), key: KeyID("ppk-\(id)"))],
+            isRequired: required
+        )
     }
 
     private func with(_ connection: ConnectionConfiguration, _ ppk: PPKSettings?) -> ConnectionConfiguration {
@@ -25,11 +32,15 @@ import Testing
         sameSecret: Bool = true
     ) -> Pair {
         let pair = Pair(left, right, seed: 51)
-        for node in [pair.a, pair.b] { for id in ["one", "two"] { node.ppks["ppk-\(id)"] = secret } }
+        give(pair)
         if !sameSecret { pair.b.ppks["ppk-one"] = SecretBytes(Array("another post-quantum secret, as long".utf8)) }
         pair.initiate(left)
         pair.run(.seconds(2))
         return pair
+    }
+
+    private func give(_ pair: Pair) {
+        for node in [pair.a, pair.b] { for id in ["one", "two"] { node.ppks["ppk-\(id)"] = secret } }
     }
 
     /// Whether SK_d of an IKE SA is the one that the last key exchange gave: without a PPK in it.
@@ -120,6 +131,97 @@ import Testing
             )
             #expect(pair.a.endpoint.statuses().isEmpty && pair.b.endpoint.statuses().isEmpty)
             #expect(pair.b.installed.isEmpty)
+        }
+    }
+
+    /// RFC 8784 §5.1: the type belongs to the name.
+    @Test func opaqueNamesAreAKindOfTheirOwn() throws {
+        let opaque = settings("one", required: true, .opaque)
+        let both = pair(with(pskA(), opaque), with(pskB(), opaque))
+        try expectPPK(both, true)
+        let request = both.trace.first { $0.header?.exchangeType == .ikeAuth && !$0.isResponse }
+        let keys = try #require(both.b.endpoint.engine.sas.values.first?.keys)
+        let opened = try #require(request.flatMap { Forge.open($0.bytes, keys: keys.initiator, crypto: both.a.crypto) })
+        let named = try IKEMessage.parseChain(first: opened.first, opened.plain).notify(.ppkIdentity)
+        #expect(named?.data == [1] + Array("one".utf8))
+        let other = pair(with(pskA(), opaque), with(pskB(), settings("one", required: true)))
+        #expect(other.a.endpoint.statuses().isEmpty && other.b.endpoint.statuses().isEmpty)
+        #expect(reasons(other.b) == ["ppk_unknown"])
+    }
+
+    /// RFC 8784 §3: the responder's first AUTH comes before the name, the two that conclude EAP have the key in them.
+    @Test(arguments: [true, false], [true, false]) func eapGoesWithIt(left: Bool, right: Bool) throws {
+        let pair = eapPair(
+            with(eapA(), settings("one", required: left)),
+            with(eapB(), settings("one", required: right)),
+            give
+        )
+        try expectPPK(pair, true)
+    }
+
+    @Test func eapFallsBackOnlyWhereBothMay() throws {
+        let (left, right) = (settings("one", required: false), settings("two", required: false))
+        try expectPPK(eapPair(with(eapA(), left), with(eapB(), right), give), false)
+        try expectPPK(eapPair(with(eapA(), left), eapB(), give), false)
+        for (mine, theirs) in [(true, false), (false, true)] {
+            let refused = eapPair(
+                with(eapA(), settings("one", required: mine)),
+                with(eapB(), settings("two", required: theirs)),
+                give
+            )
+            #expect(refused.a.endpoint.statuses().isEmpty && refused.b.endpoint.statuses().isEmpty)
+            #expect(reasons(refused.b) == ["ppk_unknown"])
+        }
+    }
+
+    /// The first AUTH names the key, the answer to it agrees, and every AUTH after that has the key in it.
+    @Test(arguments: AuthenticationRoundTests.mixtures, [true, false])
+    func roundsGoWithIt(_ mixture: AuthenticationRoundTests.Mixture, required: Bool) throws {
+        let (left, right) = AuthenticationRoundTests.configure(mixture)
+        let used = eapPair(
+            with(left, settings("one", required: required)),
+            with(right, settings("one", required: true)),
+            give
+        )
+        used.expectAgreement()
+        #expect(used.mixes == 2)
+        #expect(try identities(used) == [1, 1])
+        guard !required else { return }
+        let fallback = eapPair(
+            with(left, settings("one", required: false)),
+            with(right, settings("two", required: false)),
+            give
+        )
+        fallback.expectAgreement()
+        #expect(try identities(fallback) == [1, 0])
+    }
+
+    /// Another secret under the same name ends the first round that uses it.
+    @Test(arguments: AuthenticationRoundTests.mixtures)
+    func roundsFailWithAnotherSecret(_ mixture: AuthenticationRoundTests.Mixture) {
+        let (left, right) = AuthenticationRoundTests.configure(mixture)
+        let pair = eapPair(
+            with(left, settings("one", required: true)),
+            with(right, settings("one", required: true))
+        ) { pair in
+            give(pair)
+            pair.b.ppks["ppk-one"] = SecretBytes(Array("another post-quantum secret, as long".utf8))
+        }
+        #expect(pair.a.endpoint.statuses().isEmpty && pair.b.endpoint.statuses().isEmpty)
+        #expect(pair.a.installed.isEmpty && pair.b.installed.isEmpty)
+    }
+
+    /// How often PPK_IDENTITY stands in the initiator's requests and in the responder's answers of IKE_AUTH.
+    private func identities(_ pair: Pair) throws -> [Int] {
+        let keys = try #require(pair.b.endpoint.engine.sas.values.first?.keys)
+        return try [false, true].map { isResponse in
+            let messages = pair.trace.filter { $0.header?.exchangeType == .ikeAuth && $0.isResponse == isResponse }
+            return try messages.reduce(0) { count, message in
+                let sender = isResponse ? keys.responder : keys.initiator
+                let opened = try #require(Forge.open(message.bytes, keys: sender, crypto: pair.a.crypto))
+                let payloads = try IKEMessage.parseChain(first: opened.first, opened.plain)
+                return count + payloads.notifies.count { $0.type == .ppkIdentity }
+            }
         }
     }
 

@@ -6,8 +6,9 @@ import Testing
 
 @testable import IKEv2
 
-/// A recorded connection of two strongSwan 6: X25519 and ML-KEM-768, a PPK, a Child SA and the IKE SA rekeyed with
-/// IKE_FOLLOWUP_KE. What it sent is opened, derived and authenticated here, message by message.
+/// Recorded connections: of two strongSwan 6, of one that called us, and of ours that called one. X25519 and ML-KEM-768, a PPK,
+/// a Child SA and the IKE SA rekeyed with IKE_FOLLOWUP_KE. What was sent is opened, derived and authenticated here, message by
+/// message, and every key is the one in strongSwan's log.
 @Suite struct RecordedExchangeTests {
     private struct Recording: Decodable {
         struct Message: Decodable {
@@ -31,7 +32,7 @@ import Testing
         var octets: [UInt8]
     }
 
-    private let recording: Recording
+    private var recording: Recording
     private let crypto = StandardCryptoProvider()
     private let schedule = IKEKeySchedule(provider: StandardCryptoProvider())
     private let suite = IKESuite(
@@ -42,10 +43,12 @@ import Testing
         additionalKeyExchanges: [.mlKEM768]
     )
 
-    init() throws {
+    init() throws { recording = try Self.read("strongswan6-hybrid") }
+
+    private static func read(_ name: String) throws -> Recording {
         let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent("Vectors/ike/strongswan6-hybrid.json")
-        recording = try JSONDecoder().decode(Recording.self, from: Data(contentsOf: file))
+            .appendingPathComponent("Vectors/ike/\(name).json")
+        return try JSONDecoder().decode(Recording.self, from: Data(contentsOf: file))
     }
 
     private func bytes(_ text: String?) throws -> [UInt8] {
@@ -87,7 +90,14 @@ import Testing
         [keys.encryption, keys.salt].flatMap { $0.withUnsafeBytes { [UInt8]($0) } }
     }
 
-    @Test func everyMessageOpensAndEveryKeyIsTheSame() throws {
+    @Test(arguments: ["strongswan6-hybrid", "strongswan6-initiator-culvert", "strongswan6-responder-culvert"])
+    func everyMessageOpensAndEveryKeyIsTheSame(name: String) throws {
+        var tests = self
+        tests.recording = try Self.read(name)
+        try tests.replay()
+    }
+
+    private func replay() throws {
         let request = try #require(datagrams(.ikeSAInit, 0, response: false).first)
         let response = try #require(datagrams(.ikeSAInit, 0, response: true).first)
         let asked = try IKEMessage.parse(request)
@@ -165,7 +175,7 @@ import Testing
         let other = octets.dropLast() + [octets[octets.count - 1] ^ 1]
         #expect(!crypto.isValidSharedKeyAuthentication(proof.data, prf: suite.prf, secret: psk, octets: Array(other)))
         let name = try #require(opened.payloads.notify(.ppkIdentity)).data
-        #expect(name == (response ? [] : [PPKState.fixedType] + Array(recording.ppk_id.utf8)))
+        #expect(name == (response ? [] : [PPKSettings.IdentifierType.fixed.rawValue] + Array(recording.ppk_id.utf8)))
     }
 
     private func makesChildren(_ keys: IKEKeys, _ nonces: NoncePair) throws {

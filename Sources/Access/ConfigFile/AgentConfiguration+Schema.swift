@@ -96,7 +96,8 @@ extension AgentConnection {
         guard let name, let credentials else {
             _ = [
                 "port", "gateway_id", "id", "ca_sha256", "remote", "local", "virtual_address", "autostart", "ike",
-                "esp", "mode", "allow_tunnel", "block_when_down", "ppk_id", "ppk_file", "ppk_required", "redirects",
+                "esp", "mode", "allow_tunnel", "block_when_down", "ppk_id", "ppk_type", "ppk_file", "ppk_required",
+                "redirects",
             ]
             .map(map.entry)
             map.finish()

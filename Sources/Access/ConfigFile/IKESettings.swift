@@ -18,6 +18,8 @@ public struct IKESettings: Hashable, Sendable {
     )
     /// Whether every IKE SA must have a post-quantum key exchange.
     public var requirePQ = false
+    /// Whether ML-DSA signs and is accepted in IKE_AUTH; its use in IKE is still a draft.
+    public var experimentalMLDSA = false
     /// The wait before the first retransmission; each further one is twice as long.
     public var retransmitFirst: Duration = .milliseconds(500)
     /// How long requests of a job's or agent's tunnel are repeated before the peer counts as dead.
@@ -91,6 +93,13 @@ public struct IKESettings: Hashable, Sendable {
                 .boolean,
                 "Whether every IKE SA, rekeyed ones too, must have a post-quantum key exchange such as x25519+mlkem768;"
                     + " proposals without one are then neither offered nor accepted."
+            ),
+            .setting(
+                "experimental_ml_dsa",
+                \.experimentalMLDSA,
+                .boolean,
+                "Whether certificates with ML-DSA-65 or ML-DSA-87 keys are used and accepted, where a classical authority"
+                    + " signed them; experimental (draft-ietf-ipsecme-ikev2-pqc-auth)."
             ),
             .setting(
                 "retransmit_first",

@@ -42,12 +42,16 @@ public struct PolicyPeer: Hashable, Sendable {
         case rsaPSS = "rsa-pss"
         /// RSA PKCS#1 v1.5, for old peers only.
         case rsaPKCS1 = "rsa-pkcs1"
+        /// ML-DSA, where the gateway has `ike.experimental_ml_dsa`.
+        case mlDSA = "ml-dsa"
     }
 
     /// A post-quantum pre-shared key of a peer.
     public struct PPK: Hashable, Sendable {
         /// The name that both ends know it by.
         public var id: String
+        /// Whether the name is PPK_ID_OPAQUE instead of PPK_ID_FIXED (RFC 8784 section 5.1).
+        public var isOpaque: Bool
         /// The file that holds it.
         public var path: String
         /// Whether the peer is refused without it.
@@ -78,8 +82,8 @@ public struct PolicyPeer: Hashable, Sendable {
     public var mode = ChildSAParameters.Mode.tunnel
     /// The identity we show it; nil for the gateway's own.
     public var localID: PeerIdentifier?
-    /// The signature schemes it may use.
-    public var signatures: [Signature] = [.ecdsa, .ed25519, .rsaPSS]
+    /// The signature schemes it may use; nil for the usual ones: ecdsa, ed25519 and rsa-pss.
+    public var signatures: [Signature]?
     /// IKE proposals instead of the gateway's.
     public var ikeProposals: [IKEProposalSpecification]?
     /// ESP proposals instead of the gateway's.
@@ -125,9 +129,8 @@ public struct PolicyPeer: Hashable, Sendable {
         peer.signatures =
             map.value(
                 "signatures",
-                .list(of: .choice(Signature.allCases.map { ($0.rawValue, $0) }), count: 1...4)
+                .list(of: .choice(Signature.allCases.map { ($0.rawValue, $0) }), count: 1...5)
             )
-            ?? peer.signatures
         peer.ikeProposals = map.value("ike", .list(of: .ikeProposal, count: 1...16))
         peer.espProposals = map.value("esp", .list(of: .espProposal, count: 1...16))
         peer.ppk = Self.ppk(map)
@@ -172,10 +175,11 @@ public struct PolicyPeer: Hashable, Sendable {
 
     private static func ppk(_ map: ConfigMap) -> PPK? {
         let id = map.value("ppk_id", .text("the name of a post-quantum pre-shared key", length: 1...255))
+        let isOpaque = map.value("ppk_type", .choice([("fixed", false), ("opaque", true)])) ?? false
         let path = map.value("ppk_file", .path(relativeTo: map.place.directory))
         let isRequired = map.value("ppk_required", .boolean) ?? true
-        if let id, let path { return PPK(id: id, path: path, isRequired: isRequired) }
-        if ["ppk_id", "ppk_file", "ppk_required"].contains(where: { map.node($0) != nil }) {
+        if let id, let path { return PPK(id: id, isOpaque: isOpaque, path: path, isRequired: isRequired) }
+        if ["ppk_id", "ppk_type", "ppk_file", "ppk_required"].contains(where: { map.node($0) != nil }) {
             map.diagnostics.report(.missingKey, at: map.place, "ppk_id and ppk_file go together")
         }
         return nil

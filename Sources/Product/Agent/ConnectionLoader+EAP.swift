@@ -25,7 +25,9 @@ extension ConnectionLoader {
             .certificate(authorityKeyHashes: hashes)
         )
         result.configuration.eapOnly = eap.isAlone
-        result.trust = anchors.map { CertificateAuthenticator.Trust(anchors: $0, purpose: .peer) }
+        result.trust = anchors.map {
+            CertificateAuthenticator.Trust(anchors: $0, purpose: .peer, signatures: settings.ike.signatures)
+        }
         return result
     }
 

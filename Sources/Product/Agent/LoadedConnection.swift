@@ -119,6 +119,13 @@ struct ConnectionLoader {
         } catch {
             throw CulvertError(.keyUnusable, "the private key of \(connection.name) cannot be used: \(error)")
         }
+        guard !signing.isMLDSA || settings.ike.experimentalMLDSA else {
+            throw CulvertError(
+                .keyUnusable,
+                "connection \(connection.name) has an ML-DSA key, and ike.experimental_ml_dsa is off",
+                next: "set experimental_ml_dsa: true in the ike section of agent.yaml, or take another certificate"
+            )
+        }
         let local = try localIdentity(connection, chain)
         let keyID = KeyID(connection.name)
         var result = try base(
@@ -130,11 +137,15 @@ struct ConnectionLoader {
                 authorityKeyHashes: anchors.spkiDERs.map { FixedLegacyDigests.authorityHash(spkiDER: $0) }
             )
         )
-        result.signer = LocalKeyOracle.Signer(key: signing)
+        result.signer = LocalKeyOracle.Signer(key: signing, policy: settings.ike.signatures)
         // A profile comes from our own CA, whose gateways carry the gateway role; other peers are told apart by ID alone.
         let purpose: ValidationPurpose
         if case .profile = connection.credentials { purpose = .gateway } else { purpose = .peer }
-        result.trust = CertificateAuthenticator.Trust(anchors: anchors, purpose: purpose)
+        result.trust = CertificateAuthenticator.Trust(
+            anchors: anchors,
+            purpose: purpose,
+            signatures: settings.ike.signatures
+        )
         return result
     }
 
@@ -196,6 +207,7 @@ struct ConnectionLoader {
             timing: settings.ike.timing,
             returning: returning
         )
+        configuration.signatures = settings.ike.signatures
         configuration.requiresPostQuantum = settings.ike.requirePQ
         guard !settings.ike.requirePQ || configuration.ikeProposals.contains(where: \.guaranteesPostQuantum) else {
             throw CulvertError(
@@ -278,7 +290,7 @@ struct ConnectionLoader {
             }
             return identity
         }
-        guard let leaf = chain.first, let parsed = try? ParsedCertificate(der: leaf) else {
+        guard let leaf = chain.first, let parsed = try? ParsedCertificate(der: leaf, allowsMLDSA: true) else {
             throw CulvertError(.badCertificateFile, "the certificate of \(connection.name) cannot be read")
         }
         if let name = parsed.names.dns.first, let identity = Identity(configuration: name) { return identity }

@@ -46,7 +46,16 @@ struct ConnectionBuilder {
         } catch {
             throw CulvertError(.keyUnusable, "\(configuration.identity.key): \(error)")
         }
-        guard let leaf = chain.first, let parsed = try? ParsedCertificate(der: leaf) else {
+        guard !key.isMLDSA || configuration.ike.experimentalMLDSA else {
+            throw CulvertError(
+                .keyUnusable,
+                "\(configuration.identity.key) is an ML-DSA key, and ike.experimental_ml_dsa is off",
+                next: "set experimental_ml_dsa: true in the ike section, or take another key"
+            )
+        }
+        guard let leaf = chain.first,
+            let parsed = try? ParsedCertificate(der: leaf, allowsMLDSA: configuration.ike.experimentalMLDSA)
+        else {
             throw CulvertError(.badCertificateFile, "\(certificateFile) holds no certificate that can be read")
         }
         guard parsed.spkiDER == key.publicKeyDER else {
@@ -61,11 +70,12 @@ struct ConnectionBuilder {
 
     mutating func add(_ peer: PolicyPeer, authorities: [String: TrustAnchors]) throws(CulvertError) {
         let name = LoadedGateway.connectionName(peer)
+        let schemes = try schemes(peer)
         guard let remote = Identity(peer.id) else {
             throw CulvertError(.invalidValue, "\(peer.reference): \(peer.id) cannot be used with a pre-shared key")
         }
         let local = peer.localID.flatMap { Identity($0) } ?? identity
-        let policy = signingPolicy(peer.signatures)
+        let policy = signingPolicy(schemes)
         let ours: LocalAuthentication
         let theirs: RemoteAuthentication
         switch peer.authentication {
@@ -76,7 +86,7 @@ struct ConnectionBuilder {
         case .certificate(let authority):
             let anchors = try anchors(authority, authorities, peer)
             signers[KeyID(name)] = LocalKeyOracle.Signer(key: key, policy: policy)
-            trust[name] = trust(anchors, peer.signatures)
+            trust[name] = trust(anchors, schemes)
             ours = .certificate(chain: chain, key: KeyID(name))
             theirs = .certificate(authorityKeyHashes: hashes(anchors))
         // Users share one connection, see addUsers.
@@ -95,7 +105,7 @@ struct ConnectionBuilder {
         for peer in peers {
             guard case .certificate(let authority) = peer.authentication else { continue }
             guard
-                peer.localID == first.localID, peer.signatures == first.signatures,
+                peer.localID == first.localID, try schemes(peer) == schemes(first),
                 peer.ikeProposals == first.ikeProposals, peer.espProposals == first.espProposals
             else {
                 throw CulvertError(
@@ -113,9 +123,9 @@ struct ConnectionBuilder {
         } catch {
             throw CulvertError(.untrustedIssuer, "\(first.reference): \(error)")
         }
-        let policy = signingPolicy(first.signatures)
-        signers[KeyID(name)] = LocalKeyOracle.Signer(key: key, policy: policy)
-        trust[name] = trust(all, first.signatures)
+        let schemes = try schemes(first)
+        signers[KeyID(name)] = LocalKeyOracle.Signer(key: key, policy: signingPolicy(schemes))
+        trust[name] = trust(all, schemes)
         let local = first.localID.flatMap { Identity($0) } ?? identity
         let ours = LocalAuthentication.certificate(chain: chain, key: KeyID(name))
         let theirs = RemoteAuthentication.certificate(authorityKeyHashes: hashes(all))
@@ -124,7 +134,7 @@ struct ConnectionBuilder {
 
     private mutating func add(_ made: ConnectionConfiguration, _ peer: PolicyPeer) throws(CulvertError) {
         var connection = made
-        connection.signatures = signaturePolicy(peer.signatures)
+        connection.signatures = signaturePolicy(try schemes(peer))
         if let own = peer.ikeProposals { connection.ikeProposals = available.usable(own.map { IKEProposal($0) }) }
         if let own = peer.espProposals {
             connection.children[0].proposals = available.usable(own.map { ESPProposal($0) })
@@ -139,7 +149,13 @@ struct ConnectionBuilder {
         if let ppk = peer.ppk {
             ppks[KeyID(made.name)] = try sharedKey(ppk.path)
             connection.ppk = PPKSettings(
-                entries: [.init(identifier: Array(ppk.id.utf8), key: KeyID(made.name))],
+                entries: [
+                    .init(
+                        type: ppk.isOpaque ? .opaque : .fixed,
+                        identifier: Array(ppk.id.utf8),
+                        key: KeyID(made.name)
+                    )
+                ],
                 isRequired: ppk.isRequired
             )
         }
@@ -165,7 +181,7 @@ struct ConnectionBuilder {
             }
         }
         let name = LoadedGateway.users
-        signers[KeyID(name)] = LocalKeyOracle.Signer(key: key, policy: signingPolicy(first.signatures))
+        signers[KeyID(name)] = LocalKeyOracle.Signer(key: key, policy: signingPolicy(try schemes(first)))
         let local = first.localID.flatMap { Identity($0) } ?? identity
         let ours = LocalAuthentication.certificate(chain: chain, key: KeyID(name))
         var made = base(name, local, .any, ours, try eap(first))
@@ -187,7 +203,7 @@ struct ConnectionBuilder {
 
     mutating func addAgents() {
         let name = LoadedGateway.agents
-        let schemes: [PolicyPeer.Signature] = [.ecdsa, .ed25519, .rsaPSS]
+        let schemes = usual
         signers[KeyID(name)] = LocalKeyOracle.Signer(key: key, policy: signingPolicy(schemes))
         trust[name] = trust(own, schemes)
         connections.append(
@@ -229,6 +245,7 @@ struct ConnectionBuilder {
             returning: configuration.ike.returning
         )
         connection.localAuthorityHashes = hashes(own)
+        connection.signatures = configuration.ike.signatures
         connection.requiresPostQuantum = configuration.ike.requirePQ
         connection.mobility = configuration.ike.mobility
         connection.mobility.localAddresses = configuration.listen.announced
@@ -291,6 +308,25 @@ struct ConnectionBuilder {
     /// peer's list.
     private func signingPolicy(_ allowed: [PolicyPeer.Signature]) -> SignaturePolicy {
         let rsa = Set(allowed.map(\.kind)).intersection([.rsaPSS, .rsaPKCS1])
-        return SignaturePolicy(kinds: rsa.isEmpty ? SignaturePolicy.modern : rsa.union([.ecdsa, .ed25519]))
+        let kinds = rsa.isEmpty ? SignaturePolicy.modern : rsa.union([.ecdsa, .ed25519])
+        return SignaturePolicy(kinds: configuration.ike.experimentalMLDSA ? kinds.union([.mlDSA]) : kinds)
+    }
+
+    /// What a peer that names no signatures may use.
+    private var usual: [PolicyPeer.Signature] {
+        let modern: [PolicyPeer.Signature] = [.ecdsa, .ed25519, .rsaPSS]
+        return configuration.ike.experimentalMLDSA ? modern + [.mlDSA] : modern
+    }
+
+    private func schemes(_ peer: PolicyPeer) throws(CulvertError) -> [PolicyPeer.Signature] {
+        guard let named = peer.signatures else { return usual }
+        guard configuration.ike.experimentalMLDSA || !named.contains(.mlDSA) else {
+            throw CulvertError(
+                .invalidValue,
+                "\(peer.reference): signatures names ml-dsa, and ike.experimental_ml_dsa is off",
+                next: "set experimental_ml_dsa: true in the ike section of gateway.yaml"
+            )
+        }
+        return named
     }
 }

@@ -47,6 +47,14 @@ struct EAPLoader {
 
     private func tls(_ anchors: TrustAnchors) throws(CulvertError) -> TLSProvider {
         let file = configuration.identity.key
+        let leaf = chain.first.flatMap { try? ParsedCertificate(der: $0, allowsMLDSA: true) }
+        if case .mlDSA? = leaf?.key {
+            throw CulvertError(
+                .keyUnusable,
+                "\(file) is an ML-DSA key, which the TLS of EAP methods cannot use",
+                next: "take another key for the gateway, or methods without TLS under eap.methods"
+            )
+        }
         var key = try readFile(file, isPrivate: true)
         defer { key.wipe() }
         let settings = TLSSettings(

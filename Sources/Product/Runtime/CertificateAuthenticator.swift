@@ -184,7 +184,8 @@ public final class CertificateAuthenticator: PeerAuthenticator {
                 anchors: trust.anchors,
                 wallClock: wallClock,
                 purpose: trust.purpose,
-                revocation: view
+                revocation: view,
+                allowsMLDSA: trust.signatures.kinds.contains(.mlDSA)
             )
             box.finish(result)
         }
@@ -244,6 +245,7 @@ extension PolicyPeer.Signature {
         case .rsaPKCS1: .rsaPKCS1
         case .ecdsa: .ecdsa
         case .ed25519: .ed25519
+        case .mlDSA: .mlDSA
         }
     }
 }

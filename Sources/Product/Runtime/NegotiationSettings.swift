@@ -1,4 +1,5 @@
 import ConfigFile
+import IKECrypto
 import IKEv2
 import IPsecTypes
 
@@ -72,6 +73,11 @@ extension IKESettings {
         return settings
     }
 
+    /// The signatures that are made and accepted where nothing else is said.
+    public var signatures: SignaturePolicy {
+        SignaturePolicy(kinds: experimentalMLDSA ? SignaturePolicy.modern.union([.mlDSA]) : SignaturePolicy.modern)
+    }
+
     /// What is offered.
     public var offeredProposals: [IKEv2.IKEProposal] { proposals.map { IKEv2.IKEProposal($0) } }
 
@@ -129,7 +135,9 @@ extension PPKSettings {
     /// The settings of a configured key, held by the oracle as `key`.
     public init(_ reference: PPKReference, key: KeyID) {
         self.init(
-            entries: [Entry(identifier: Array(reference.id.utf8), key: key)],
+            entries: [
+                Entry(type: reference.isOpaque ? .opaque : .fixed, identifier: Array(reference.id.utf8), key: key)
+            ],
             isRequired: reference.isRequired
         )
     }

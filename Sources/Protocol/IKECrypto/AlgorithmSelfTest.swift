@@ -184,6 +184,26 @@ public struct AlgorithmSelfTest: Sendable {
         check([.ecdsa(.sha384)], KnownAnswers.ecKey384, KnownAnswers.ecdsa384)
         check([.ecdsa(.sha512)], KnownAnswers.ecKey521, KnownAnswers.ecdsa521)
         check([.ed25519], KnownAnswers.ed25519Key, KnownAnswers.ed25519)
+        checkMLDSA(.mlDSA65, 65)
+        checkMLDSA(.mlDSA87, 87)
+    }
+
+    /// The key of a known seed must be the known one, and what it signs must pass. (A known signature would be 3 to 5 kB.)
+    private mutating func checkMLDSA(_ algorithm: SignatureAlgorithm, _ size: Int) {
+        let (pkcs8, expected) = size == 65 ? KnownAnswers.mlDSA65 : KnownAnswers.mlDSA87
+        guard let key = try? SigningKey(der: pkcs8), Array(SHA256.hash(data: key.publicKeyDER)) == expected,
+            let made = try? provider.sign(
+                KnownAnswers.message,
+                key: key,
+                peerHashes: [.identity],
+                policy: SignaturePolicy(kinds: [.mlDSA])
+            ),
+            let signature = SignatureAlgorithm.split(made.data)?.signature
+        else {
+            result.failed.append(algorithm.description)
+            return
+        }
+        check([algorithm], key.publicKeyDER, signature)
     }
 
     /// The first algorithm made `signature`; the others stand or fall with it.

@@ -171,6 +171,16 @@ enum KnownAnswers {
     /// SHA-256 of the encapsulation key of the seed 01 02 03 ... and the secret of the ciphertext 41 42 43 ....
     static let mlKEM768 = hex("4d4853f015b1d60dee0f07e579f20719651bbf8afa7859310f29aa2ec2dcb1b0")
     static let mlKEM1024 = hex("5b07b29711e32169f693558761f7d2d603d6692cffe20cc2efaf5cac87545862")
+    /// PKCS #8 of a seed from Wycheproof's mldsa_65_sign_seed vectors, and SHA-256 of the SubjectPublicKeyInfo of its key.
+    static let mlDSA65 = (
+        hex("3034020100300b060960864801650304031204228020") + [UInt8](repeating: 0x2A, count: 32),
+        hex("79c1e1be76b51a329f3d04908e7f231842279894f71206967b68eeede3f1795d")
+    )
+    /// PKCS #8 of a seed from Wycheproof's mldsa_87_sign_seed vectors, and SHA-256 of the SubjectPublicKeyInfo of its key.
+    static let mlDSA87 = (
+        hex("3034020100300b060960864801650304031304228020") + [UInt8](repeating: 0x2A, count: 32),
+        hex("d0bc39564a0b58cac445901e7d02e9ab49ccc7b0a71b3e6ef89a27fe1cd88904")
+    )
     static let ed25519Key = hex(
         "302a300506032b657003210079b5562e8fe654f94078b112e8a98ba7901f853ae695bed7e0e3910bad049664"
     )

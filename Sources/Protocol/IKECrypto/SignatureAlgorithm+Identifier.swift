@@ -1,6 +1,6 @@
 import SwiftASN1
 
-/// AlgorithmIdentifiers of RFC 7427 appendix A and RFC 8420 appendix A, which start the Authentication Data of method 14:
+/// AlgorithmIdentifiers of RFC 7427 appendix A, RFC 8420 appendix A and draft-ietf-ipsecme-ikev2-pqc-auth appendix B, which start the Authentication Data of method 14:
 /// ```
 ///  +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 ///  | ASN.1 Length  | AlgorithmIdentifier ASN.1 object              |
@@ -13,11 +13,16 @@ import SwiftASN1
 extension SignatureAlgorithm {
     /// The DER object that we send; nil for a pair of algorithm and hash that does not exist.
     public var identifierDER: [UInt8]? {
-        guard hash != .identity || self == .ed25519 else { return nil }
+        switch self {
+        case .rsaPKCS1(.identity), .ecdsa(.identity), .rsaPSS(.identity): return nil
+        default: break
+        }
         switch self {
         case .rsaPKCS1(let hash): return Self.rsaPrefix + [hash.rsaArc, 0x05, 0x00]
         case .ecdsa(let hash): return Self.ecdsaPrefix + [hash.digestArc + 1]
         case .ed25519: return [0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70]
+        case .mlDSA65: return Self.mlDSAPrefix + [0x12]
+        case .mlDSA87: return Self.mlDSAPrefix + [0x13]
         case .rsaPSS(let hash):
             let digest: [UInt8] = [0x30, 0x0D, 0x06, 0x09] + Self.nistDigest + [hash.digestArc, 0x05, 0x00]
             let salt = UInt8(truncatingIfNeeded: hash.digestLength ?? 0)
@@ -30,7 +35,8 @@ extension SignatureAlgorithm {
     /// Reads the identifier of a peer; nil for anything that we do not accept: SHA-1 in any place, a PSS salt of another
     /// length than the hash, unknown OIDs, wrong parameters, bytes left over.
     ///
-    /// Parameters of hashes and of RSA may be NULL or absent (RFC 4055 §2.1, §5). Those of ECDSA and Ed25519 must be absent.
+    /// Parameters of hashes and of RSA may be NULL or absent (RFC 4055 §2.1, §5). Those of ECDSA, Ed25519 and ML-DSA must be
+    /// absent.
     public init?(identifierDER der: [UInt8]) {
         guard let found = try? DER.sequence(DER.parse(der), identifier: .sequence, Self.read) else { return nil }
         self = found
@@ -53,6 +59,7 @@ extension SignatureAlgorithm {
     private static let pkcs1: [UInt8] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01]
     private static let rsaPrefix: [UInt8] = [0x30, 0x0D, 0x06, 0x09] + pkcs1
     private static let ecdsaPrefix: [UInt8] = [0x30, 0x0A, 0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x04, 0x03]
+    private static let mlDSAPrefix: [UInt8] = [0x30, 0x0B, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03]
     private static let nistDigest: [UInt8] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02]
 
     private static func read(_ fields: inout ASN1NodeCollection.Iterator) throws -> SignatureAlgorithm {
@@ -60,6 +67,10 @@ extension SignatureAlgorithm {
         switch oid {
         case [1, 3, 101, 112]:
             return .ed25519
+        case .mlDSA65:
+            return .mlDSA65
+        case .mlDSA87:
+            return .mlDSA87
         case [1, 2, 840, 10045, 4, 3, 2]:
             return .ecdsa(.sha256)
         case [1, 2, 840, 10045, 4, 3, 3]:
@@ -119,6 +130,13 @@ extension SignatureAlgorithm {
     private static func readNullOrNothing(_ fields: inout ASN1NodeCollection.Iterator) throws {
         if let node = fields.next() { _ = try ASN1Null(derEncoded: node) }
     }
+}
+
+extension ASN1ObjectIdentifier {
+    /// id-ml-dsa-65.
+    static let mlDSA65: ASN1ObjectIdentifier = [2, 16, 840, 1, 101, 3, 4, 3, 18]
+    /// id-ml-dsa-87.
+    static let mlDSA87: ASN1ObjectIdentifier = [2, 16, 840, 1, 101, 3, 4, 3, 19]
 }
 
 private enum IdentifierError: Error {

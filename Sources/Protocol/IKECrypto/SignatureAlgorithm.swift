@@ -7,7 +7,7 @@ public enum SignatureHash: UInt16, Hashable, Sendable, Codable, CaseIterable, Co
     case sha384 = 3
     /// SHA2-512.
     case sha512 = 4
-    /// The signature algorithm hashes by itself: Ed25519.
+    /// The signature algorithm hashes by itself: Ed25519, ML-DSA.
     case identity = 5
 
     /// The hashes that we know among the numbers of a notify.
@@ -39,6 +39,8 @@ public enum SignatureKind: String, Hashable, Sendable, Codable, CaseIterable {
     case rsaPSS = "rsa-pss"
     /// RSASSA-PKCS1-v1_5, for old peers only (A04).
     case rsaPKCS1 = "rsa-pkcs1"
+    /// ML-DSA-65 and ML-DSA-87: experimental, only where configured.
+    case mlDSA = "ml-dsa"
 }
 
 /// How an AUTH payload was signed.
@@ -51,12 +53,17 @@ public enum SignatureAlgorithm: Hashable, Sendable, CustomStringConvertible {
     case ecdsa(SignatureHash)
     /// Ed25519 (RFC 8420).
     case ed25519
+    /// ML-DSA-65 of FIPS 204, pure and without context (draft-ietf-ipsecme-ikev2-pqc-auth).
+    case mlDSA65
+    /// ML-DSA-87, likewise.
+    case mlDSA87
 
     /// The hash that the peer must have listed.
     public var hash: SignatureHash {
         switch self {
         case .rsaPSS(let hash), .rsaPKCS1(let hash), .ecdsa(let hash): hash
-        case .ed25519: .identity
+        // draft-ietf-ipsecme-ikev2-pqc-auth §3.2.1: "only the 'Identity' hash function is applicable".
+        case .ed25519, .mlDSA65, .mlDSA87: .identity
         }
     }
 
@@ -67,6 +74,7 @@ public enum SignatureAlgorithm: Hashable, Sendable, CustomStringConvertible {
         case .rsaPKCS1: .rsaPKCS1
         case .ecdsa: .ecdsa
         case .ed25519: .ed25519
+        case .mlDSA65, .mlDSA87: .mlDSA
         }
     }
 
@@ -77,6 +85,8 @@ public enum SignatureAlgorithm: Hashable, Sendable, CustomStringConvertible {
         case .rsaPKCS1(let hash): "rsa-pkcs1-\(hash)"
         case .ecdsa(let hash): "ecdsa-\(hash)"
         case .ed25519: "ed25519"
+        case .mlDSA65: "ml-dsa-65"
+        case .mlDSA87: "ml-dsa-87"
         }
     }
 }
@@ -153,13 +163,14 @@ public struct SignaturePolicy: Hashable, Sendable {
         self.allowRawECDSA = allowRawECDSA
     }
 
-    /// All kinds but PKCS#1 v1.5.
+    /// All kinds but PKCS#1 v1.5 and ML-DSA, whose use in IKE is still a draft.
     public static let modern: Set<SignatureKind> = [.ecdsa, .ed25519, .rsaPSS]
 
     /// The numbers of our SIGNATURE_HASH_ALGORITHMS notify, in order: hashes that an allowed kind can use.
     public var offeredHashes: [UInt16] {
-        let hashing = !kinds.isSubset(of: [.ed25519])
-        return hashes.filter { $0 == .identity ? kinds.contains(.ed25519) : hashing }.sorted().map(\.rawValue)
+        let identity: Set<SignatureKind> = [.ed25519, .mlDSA]
+        let hashing = !kinds.isSubset(of: identity)
+        return hashes.filter { $0 == .identity ? !kinds.isDisjoint(with: identity) : hashing }.sorted().map(\.rawValue)
     }
 
     func allows(_ algorithm: SignatureAlgorithm) -> Bool { kinds.contains(algorithm.kind) }
@@ -197,6 +208,8 @@ public enum SignatureRefusal: Error, Hashable, Sendable {
 public enum KeyRefusal: Error, Hashable, Sendable {
     /// Not PEM or DER of a kind that we read.
     case unreadable
+    /// An ML-DSA key without its seed alone: the expanded form, or both.
+    case expandedMLDSAKey
     /// The private key is encrypted; decrypt it first.
     case encrypted
     /// The algorithm or curve is none that we implement; the OID in dotted form.

@@ -17,6 +17,8 @@ enum SignatureScheme {
             case .rsa: policy.kinds.contains(.rsaPSS) ? .rsaPSS(hash) : .rsaPKCS1(hash)
             case .p256, .p384, .p521: .ecdsa(hash)
             case .ed25519: .ed25519
+            case .mlDSA65: .mlDSA65
+            case .mlDSA87: .mlDSA87
             case .simulated: throw SignatureRefusal.keyTypeMismatch
             }
         guard policy.allows(algorithm) else { throw .keyKindNotAllowed }
@@ -62,7 +64,8 @@ enum SignatureScheme {
         case .rsa, .p256: [.sha256, .sha384, .sha512]
         case .p384: [.sha384, .sha512, .sha256]
         case .p521: [.sha512, .sha384, .sha256]
-        case .ed25519: [.identity]
+        // RFC 8420 §2; draft-ietf-ipsecme-ikev2-pqc-auth §3.2.1: never for a peer that did not list Identity.
+        case .ed25519, .mlDSA65, .mlDSA87: [.identity]
         case .simulated: []
         }
     }
@@ -94,7 +97,7 @@ enum SignatureScheme {
         case .p256: .ecdsa256
         case .p384: .ecdsa384
         case .p521: .ecdsa521
-        case .rsa, .ed25519, .simulated: nil
+        case .rsa, .ed25519, .mlDSA65, .mlDSA87, .simulated: nil
         }
     }
 
@@ -144,7 +147,13 @@ enum SignatureScheme {
         raw: Bool
     ) throws(SignatureRefusal) -> [UInt8] {
         do {
-            if case .ed25519(let key) = key.storage { return Array(try key.signature(for: octets)) }
+            switch key.storage {
+            case .ed25519(let key): return Array(try key.signature(for: octets))
+            // Pure, hedged and with an empty context (draft-ietf-ipsecme-ikev2-pqc-auth §3.2).
+            case .mlDSA65(let key): return Array(try key.signature(for: octets))
+            case .mlDSA87(let key): return Array(try key.signature(for: octets))
+            case .rsa, .p256, .p384, .p521, .simulated: break
+            }
             guard let digest = digest(octets, algorithm.hash) else { throw SignatureRefusal.keyTypeMismatch }
             switch key.storage {
             case .rsa(let key):
@@ -161,7 +170,7 @@ enum SignatureScheme {
             case .p521(let key):
                 let signature = try key.signature(for: digest)
                 return Array(raw ? signature.rawRepresentation : signature.derRepresentation)
-            case .ed25519, .simulated:
+            case .ed25519, .mlDSA65, .mlDSA87, .simulated:
                 throw SignatureRefusal.keyTypeMismatch
             }
         } catch let refusal as SignatureRefusal {
@@ -190,7 +199,13 @@ enum SignatureScheme {
         case (.ecdsa(let hash), .p256), (.ecdsa(let hash), .p384), (.ecdsa(let hash), .p521):
             guard let digest = digest(octets, hash) else { throw .unknownAlgorithmIdentifier }
             try checkECDSA(signature, digest, key, raw)
-        case (.ed25519, _), (.rsaPSS, _), (.rsaPKCS1, _), (.ecdsa, _):
+        case (.mlDSA65, .mlDSA65(let key)):
+            guard signature.count == MLDSAEncoding.ml65.signatureLength else { throw .malformedSignature }
+            guard key.isValidSignature(signature, for: octets) else { throw .badSignature }
+        case (.mlDSA87, .mlDSA87(let key)):
+            guard signature.count == MLDSAEncoding.ml87.signatureLength else { throw .malformedSignature }
+            guard key.isValidSignature(signature, for: octets) else { throw .badSignature }
+        case (.ed25519, _), (.rsaPSS, _), (.rsaPKCS1, _), (.ecdsa, _), (.mlDSA65, _), (.mlDSA87, _):
             throw .keyTypeMismatch
         }
     }
@@ -245,7 +260,7 @@ enum SignatureScheme {
                     ? try P521.Signing.ECDSASignature(rawRepresentation: signature)
                     : try P521.Signing.ECDSASignature(derRepresentation: signature)
                 valid = key.isValidSignature(candidate, for: digest)
-            case .rsa, .ed25519, .simulated:
+            case .rsa, .ed25519, .mlDSA65, .mlDSA87, .simulated:
                 throw SignatureRefusal.keyTypeMismatch
             }
             guard valid else { throw SignatureRefusal.badSignature }

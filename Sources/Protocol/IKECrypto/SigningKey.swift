@@ -11,6 +11,8 @@ public struct SigningKey: Sendable {
         case p384(P384.Signing.PrivateKey)
         case p521(P521.Signing.PrivateKey)
         case ed25519(Curve25519.Signing.PrivateKey)
+        case mlDSA65(MLDSA65.PrivateKey)
+        case mlDSA87(MLDSA87.PrivateKey)
         case simulated(identity: [UInt8])
     }
 
@@ -26,6 +28,10 @@ public struct SigningKey: Sendable {
         case ed25519
         /// RSA, 3072 bits.
         case rsa3072
+        /// ML-DSA-65.
+        case mlDSA65
+        /// ML-DSA-87.
+        case mlDSA87
     }
 
     let storage: Storage
@@ -72,6 +78,20 @@ public struct SigningKey: Sendable {
         case .rsa3072:
             guard let key = try? _RSA.Signing.PrivateKey(keySize: .bits3072) else { throw .unreadable }
             return SigningKey(storage: .rsa(key))
+        case .mlDSA65:
+            guard let key = try? MLDSA65.PrivateKey() else { throw .unreadable }
+            return SigningKey(storage: .mlDSA65(key))
+        case .mlDSA87:
+            guard let key = try? MLDSA87.PrivateKey() else { throw .unreadable }
+            return SigningKey(storage: .mlDSA87(key))
+        }
+    }
+
+    /// Whether it is a key of ML-DSA, which signs only where that is turned on.
+    public var isMLDSA: Bool {
+        switch storage {
+        case .mlDSA65, .mlDSA87: true
+        case .rsa, .p256, .p384, .p521, .ed25519, .simulated: false
         }
     }
 
@@ -83,6 +103,8 @@ public struct SigningKey: Sendable {
         case .p384(let key): Array(key.publicKey.derRepresentation)
         case .p521(let key): Array(key.publicKey.derRepresentation)
         case .ed25519(let key): Self.ed25519Prefix + Array(key.publicKey.rawRepresentation)
+        case .mlDSA65(let key): MLDSAEncoding.ml65.publicLead + Array(key.publicKey.rawRepresentation)
+        case .mlDSA87(let key): MLDSAEncoding.ml87.publicLead + Array(key.publicKey.rawRepresentation)
         case .simulated(let identity): SimulatedCryptoProvider.publicKey(identity)
         }
     }
@@ -108,6 +130,8 @@ private enum PrivateKeyInfo {
         case rsa
         case curve(ASN1ObjectIdentifier)
         case ed25519
+        case mlDSA65
+        case mlDSA87
     }
 
     static func read(_ der: [UInt8]) throws -> SigningKey.Storage {
@@ -142,6 +166,10 @@ private enum PrivateKeyInfo {
             return .rsa
         case [1, 3, 101, 112]:
             return .ed25519
+        case .mlDSA65:
+            return .mlDSA65
+        case .mlDSA87:
+            return .mlDSA87
         case .AlgorithmIdentifier.idEcPublicKey:
             return .curve(try ASN1ObjectIdentifier(derEncoded: &fields))
         default:
@@ -163,6 +191,12 @@ private enum PrivateKeyInfo {
             let seed = try ASN1OctetString(derEncoded: DER.parse(key.bytes))
             guard seed.bytes.count == 32 else { throw KeyRefusal.unreadable }
             return .ed25519(try Curve25519.Signing.PrivateKey(rawRepresentation: Array(seed.bytes)))
+        case .mlDSA65:
+            let seed = try MLDSAEncoding.seed(key)
+            return .mlDSA65(try MLDSA65.PrivateKey(seedRepresentation: seed, publicKey: nil))
+        case .mlDSA87:
+            let seed = try MLDSAEncoding.seed(key)
+            return .mlDSA87(try MLDSA87.PrivateKey(seedRepresentation: seed, publicKey: nil))
         }
     }
 

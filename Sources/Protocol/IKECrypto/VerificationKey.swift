@@ -10,6 +10,8 @@ public struct VerificationKey: Sendable {
         case p384(P384.Signing.PublicKey)
         case p521(P521.Signing.PublicKey)
         case ed25519(Curve25519.Signing.PublicKey)
+        case mlDSA65(MLDSA65.PublicKey)
+        case mlDSA87(MLDSA87.PublicKey)
         case simulated(identity: [UInt8])
     }
 
@@ -38,6 +40,12 @@ public struct VerificationKey: Sendable {
             case .ed25519:
                 guard info.key.count == 32, !SmallOrderPoints.contain(info.key) else { throw KeyRefusal.invalidPoint }
                 storage = .ed25519(try Curve25519.Signing.PublicKey(rawRepresentation: info.key))
+            case .mlDSA65:
+                guard info.key.count == MLDSAEncoding.ml65.publicKeyLength else { throw KeyRefusal.unreadable }
+                storage = .mlDSA65(try MLDSA65.PublicKey(rawRepresentation: info.key))
+            case .mlDSA87:
+                guard info.key.count == MLDSAEncoding.ml87.publicKeyLength else { throw KeyRefusal.unreadable }
+                storage = .mlDSA87(try MLDSA87.PublicKey(rawRepresentation: info.key))
             }
         } catch let refusal as KeyRefusal {
             throw refusal
@@ -54,6 +62,8 @@ public struct VerificationKey: Sendable {
         case .p384: "p384"
         case .p521: "p521"
         case .ed25519: "ed25519"
+        case .mlDSA65: "ml-dsa-65"
+        case .mlDSA87: "ml-dsa-87"
         case .simulated: "simulated"
         }
     }
@@ -104,6 +114,8 @@ private struct PublicKeyInfo {
         case p384
         case p521
         case ed25519
+        case mlDSA65
+        case mlDSA87
     }
 
     var kind: Kind
@@ -133,6 +145,10 @@ private struct PublicKeyInfo {
             return .rsa
         case [1, 3, 101, 112]:
             return .ed25519
+        case .mlDSA65:
+            return .mlDSA65
+        case .mlDSA87:
+            return .mlDSA87
         case .AlgorithmIdentifier.idEcPublicKey:
             return try readCurve(&fields)
         default:

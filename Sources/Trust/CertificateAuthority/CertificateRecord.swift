@@ -55,7 +55,7 @@ public struct CertificateRecord: Hashable, Sendable {
         let certificate: ParsedCertificate
         do {
             guard let der = try PEM.certificates(in: bytes).first else { throw CertificateAuthorityError.badRecord("") }
-            certificate = try ParsedCertificate(der: der)
+            certificate = try ParsedCertificate(der: der, allowsMLDSA: true)
         } catch {
             throw .badRecord("its certificate: \(error)")
         }

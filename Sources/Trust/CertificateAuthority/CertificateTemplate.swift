@@ -22,14 +22,16 @@ struct CertificateTemplate {
     /// Signs the certificate as `issuer`, or as itself where there is none, and returns its DER.
     func sign(with signer: any CASigner, issuer: Certificate?) throws(CertificateAuthorityError) -> [UInt8] {
         do {
+            // swift-certificates knows no ML-DSA keys: it writes the certificate for another, and signs nothing.
+            let isUnknown = if case .mlDSA = try PublicKeyDescription(spki: spki) { true } else { false }
             let key = CASignerKey(
-                signer: signer,
+                signer: isUnknown ? SignerOfDrafts(signer) : signer,
                 publicKey: try Certificate.PublicKey(derEncoded: signer.subjectPublicKeyInfo)
             )
             let certificate = try Certificate(
                 version: .v3,
                 serialNumber: Certificate.SerialNumber(bytes: serial.bytes),
-                publicKey: Certificate.PublicKey(derEncoded: spki),
+                publicKey: Certificate.PublicKey(derEncoded: isUnknown ? UnknownKey.placeholder : spki),
                 notValidBefore: Date(timeIntervalSince1970: Double(notBefore.secondsSinceEpoch)),
                 notValidAfter: Date(timeIntervalSince1970: Double(notAfter.secondsSinceEpoch)),
                 issuer: issuer?.subject ?? subject,
@@ -40,7 +42,8 @@ struct CertificateTemplate {
             )
             var serializer = DER.Serializer()
             try serializer.serialize(certificate)
-            let der = serializer.serializedBytes
+            let draft = serializer.serializedBytes
+            let der = isUnknown ? try UnknownKey.signed(draft, key: spki) { try signer.sign($0) } : draft
             if profile != .root, profile != .issuing, der.count > Self.maximumLeafBytes {
                 throw CertificateAuthorityError.tooLarge(der.count)
             }
@@ -122,6 +125,22 @@ struct CertificateTemplate {
     /// The first 160 bits of SHA-256 of the SubjectPublicKeyInfo, in the manner of RFC 7093 §2: no SHA-1.
     static func keyIdentifier(_ spki: [UInt8]) -> [UInt8] {
         Array(SHA256.hash(data: spki).prefix(20))
+    }
+}
+
+/// Signs nothing: it gives drafts the form of signed certificates.
+private struct SignerOfDrafts: CASigner {
+    let subjectPublicKeyInfo: [UInt8]
+    let algorithm: CASignatureAlgorithm
+
+    init(_ signer: any CASigner) {
+        subjectPublicKeyInfo = signer.subjectPublicKeyInfo
+        algorithm = signer.algorithm
+    }
+
+    func sign(_ message: [UInt8]) -> [UInt8] {
+        // r and s of one, or as many zeros as Ed25519 has.
+        algorithm == .ed25519 ? [UInt8](repeating: 0, count: 64) : [0x30, 0x06, 0x02, 0x01, 0x01, 0x02, 0x01, 0x01]
     }
 }
 

@@ -74,13 +74,15 @@ public struct EmbeddedAuthority: Sendable {
         public let record: CertificateRecord
     }
 
-    /// Issues a gateway's certificate for host names and addresses; the first host name, if any, is its common name.
+    /// Issues a gateway's certificate for host names and addresses; the first host name, if any, is its common name. An ML-DSA
+    /// key is refused unless `allowsMLDSA` says that whoever reads the certificate has been told to take it.
     public func issueGateway(
         dnsNames: [String],
         addresses: [IPAddress],
         spki: [UInt8],
         label: String,
         lifetime: Int64? = nil,
+        allowsMLDSA: Bool = false,
         at moment: Moment
     ) async throws(CertificateAuthorityError) -> Issued {
         guard !dnsNames.isEmpty || !addresses.isEmpty else {
@@ -101,11 +103,11 @@ public struct EmbeddedAuthority: Sendable {
             notAfter: moment.wallClock,
             names: CertificateNames(dns: dnsNames, addresses: addresses)
         )
-        return try await issue(template, label: label, lifetime: lifetime, at: moment.wallClock)
+        return try await issue(template, label: label, lifetime: lifetime, allowsMLDSA, at: moment.wallClock)
     }
 
     /// Issues an agent's or a job's certificate: one dNSName `<ulid>.jobs.<trust-domain>`, one SPIFFE name
-    /// `spiffe://<trust-domain>/<path>`, an empty subject.
+    /// `spiffe://<trust-domain>/<path>`, an empty subject. ML-DSA keys are as for gateways.
     public func issueWorkload(
         _ profile: CertificateProfile,
         id: ULID,
@@ -114,6 +116,7 @@ public struct EmbeddedAuthority: Sendable {
         spki: [UInt8],
         label: String,
         lifetime: Int64? = nil,
+        allowsMLDSA: Bool = false,
         at moment: Moment
     ) async throws(CertificateAuthorityError) -> Issued {
         precondition(profile == .agent || profile == .job, "a workload is an agent or a job")
@@ -134,19 +137,25 @@ public struct EmbeddedAuthority: Sendable {
             names: names,
             claims: claims
         )
-        return try await issue(template, label: label, lifetime: lifetime, at: moment.wallClock)
+        return try await issue(template, label: label, lifetime: lifetime, allowsMLDSA, at: moment.wallClock)
     }
 
     private func issue(
         _ draft: CertificateTemplate,
         label: String,
         lifetime: Int64?,
+        _ allowsMLDSA: Bool,
         at wallClock: WallTime
     ) async throws(CertificateAuthorityError) -> Issued {
         do {
-            _ = try PublicKeyDescription(spki: draft.spki)
+            let kind = try PublicKeyDescription(spki: draft.spki)
+            if case .mlDSA = kind, !allowsMLDSA {
+                throw CertificateAuthorityError.badKey("\(kind) keys are experimental, and were not asked for")
+            }
+        } catch let error as CertificateAuthorityError {
+            throw error
         } catch {
-            throw .badKey(error.description)
+            throw .badKey("\(error)")
         }
         // An authority that certified its own key, or a key shared with it, would blur the roles.
         guard draft.spki != parsedIssuing.spkiDER else { throw .badKey("it is the authority's own") }
@@ -163,7 +172,7 @@ public struct EmbeddedAuthority: Sendable {
         let der = try template.sign(with: signer, issuer: issuing)
         let certificate: ParsedCertificate
         do {
-            certificate = try ParsedCertificate(der: der)
+            certificate = try ParsedCertificate(der: der, allowsMLDSA: allowsMLDSA)
         } catch {
             throw .signing("the certificate made cannot be read back: \(error.description)")
         }

@@ -60,7 +60,7 @@ struct CandidateCertificates {
             }
             for issuer in roots + intermediates
             where issuer.certificate.subject == tip.certificate.issuer && !reached.contains(issuer) {
-                if issuer.certificate.publicKey.isValidSignature(tip.certificate.signature, for: tip.certificate) {
+                if tip.isSigned(by: issuer) {
                     reached.append(issuer)
                 } else {
                     firstBad = firstBad ?? .badSignature(subject: tip.displayName, issuer: issuer.displayName)

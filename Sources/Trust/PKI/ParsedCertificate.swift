@@ -30,7 +30,11 @@ public struct ParsedCertificate: Hashable, Sendable {
     /// Kind and size of the public key.
     public let key: PublicKeyDescription
 
+    /// The certificate as swift-certificates reads it; where its own key is one that the library does not know, with another
+    /// key in its place, see ``UnknownKey``.
     let certificate: Certificate
+    /// What its issuer signed, where ``certificate`` does not hold it.
+    let hidden: UnknownKey.Signed?
 
     /// SHA-256 of the SubjectPublicKeyInfo.
     public var fingerprint: SPKIFingerprint { SPKIFingerprint(ofSPKI: spkiDER) }
@@ -48,14 +52,29 @@ public struct ParsedCertificate: Hashable, Sendable {
     ///
     /// Refused are: bytes that are no DER, unknown key types and curves (explicit EC parameters among them), keys below
     /// the policy's strength, unequal inner and outer signature algorithms, zero, negative and over-long serial numbers,
-    /// repeated extensions, and names that hold control characters.
-    public init(der: [UInt8]) throws(ParsedCertificateError) {
+    /// repeated extensions, and names that hold control characters. ML-DSA keys are refused unless `allowsMLDSA` says that
+    /// this is a leaf's certificate and that they are turned on: no such key ever checks a certificate's signature.
+    public init(der: [UInt8], allowsMLDSA: Bool = false) throws(ParsedCertificateError) {
         guard der.count <= Self.maximumBytes else { throw ParsedCertificateError("\(der.count) bytes are too many") }
         let parts = try CertificateParts(der: der)
         // The key policy comes first, so that a hostile key costs no arithmetic (A05).
         key = try PublicKeyDescription(spki: parts.spki)
+        try Self.check(signedBy: parts.signatureAlgorithm)
         do {
-            certificate = try Certificate(derEncoded: der)
+            if case .mlDSA = key {
+                guard allowsMLDSA else {
+                    throw ParsedCertificateError(
+                        "its \(key) key is experimental and not allowed here (ike.experimental_ml_dsa)"
+                    )
+                }
+                certificate = try Certificate(derEncoded: UnknownKey.hidden(in: der))
+                hidden = UnknownKey.Signed(bytes: parts.signed, signature: parts.signature)
+            } else {
+                certificate = try Certificate(derEncoded: der)
+                hidden = nil
+            }
+        } catch let error as ParsedCertificateError {
+            throw error
         } catch {
             throw ParsedCertificateError(printable("\(error)"))
         }
@@ -69,6 +88,25 @@ public struct ParsedCertificate: Hashable, Sendable {
         names = try Self.readNames(certificate)
         let subject = DistinguishedNameText.text(of: parts.subject)
         displayName = subject.isEmpty ? (names.listed.first ?? "serial \(parts.serial)") : subject
+    }
+
+    /// Whether the issuer's key made its signature.
+    func isSigned(by issuer: ParsedCertificate) -> Bool {
+        // A key in the place of an unknown one checks nothing.
+        guard issuer.hidden == nil else { return false }
+        let key = issuer.certificate.publicKey
+        guard let hidden else { return key.isValidSignature(certificate.signature, for: certificate) }
+        return key.isValidSignature(
+            hidden.signature,
+            for: hidden.bytes,
+            signatureAlgorithm: certificate.signatureAlgorithm
+        )
+    }
+
+    /// swift-certificates verifies no ML-DSA signatures; a clear word instead of a path that is not found.
+    private static func check(signedBy algorithm: ASN1ObjectIdentifier) throws(ParsedCertificateError) {
+        guard [PublicKeyDescription.mlDSA65OID, PublicKeyDescription.mlDSA87OID].contains(algorithm) else { return }
+        throw ParsedCertificateError("it is signed with ML-DSA, which is not verified in certificates yet")
     }
 
     /// Equal when the bytes are equal.
@@ -126,6 +164,10 @@ struct CertificateParts {
     let issuer: [UInt8]
     let subject: [UInt8]
     let spki: [UInt8]
+    /// What the issuer signed, with what, and the signature.
+    let signed: [UInt8]
+    let signatureAlgorithm: ASN1ObjectIdentifier
+    let signature: [UInt8]
 
     init(der: [UInt8]) throws(ParsedCertificateError) {
         do {
@@ -137,11 +179,22 @@ struct CertificateParts {
         }
     }
 
-    private init(serial: CertificateSerial, issuer: [UInt8], subject: [UInt8], spki: [UInt8]) {
+    private init(
+        serial: CertificateSerial,
+        issuer: ASN1Node,
+        subject: ASN1Node,
+        spki: ASN1Node,
+        signed: ASN1Node,
+        signatureAlgorithm: ASN1ObjectIdentifier,
+        signature: ASN1BitString
+    ) {
         self.serial = serial
-        self.issuer = issuer
-        self.subject = subject
-        self.spki = spki
+        self.issuer = Array(issuer.encodedBytes)
+        self.subject = Array(subject.encodedBytes)
+        self.spki = Array(spki.encodedBytes)
+        self.signed = Array(signed.encodedBytes)
+        self.signatureAlgorithm = signatureAlgorithm
+        self.signature = Array(signature.bytes)
     }
 
     private static func read(_ der: [UInt8]) throws -> CertificateParts {
@@ -162,18 +215,26 @@ struct CertificateParts {
                 parts.next() != nil, let subject = parts.next(), let spki = parts.next()
             else { throw ParsedCertificateError("not a DER certificate") }
             // Padding bits beside a signature would give one certificate several encodings (P06).
-            guard try ASN1BitString(derEncoded: signature).paddingBits == 0 else {
+            let bits = try ASN1BitString(derEncoded: signature)
+            guard bits.paddingBits == 0 else {
                 throw ParsedCertificateError("the signature is not whole bytes")
             }
             // RFC 5280 §4.1.1.2: both algorithm fields are the same; a difference would be malleable (P06).
             guard innerAlgorithm.encodedBytes == outerAlgorithm.encodedBytes else {
                 throw ParsedCertificateError("the signature algorithm inside differs from the one outside")
             }
+            guard case .constructed(let algorithm) = outerAlgorithm.content else {
+                throw ParsedCertificateError("not a DER certificate")
+            }
+            var algorithmFields = algorithm.makeIterator()
             return CertificateParts(
                 serial: try readSerial(serialNode),
-                issuer: Array(issuer.encodedBytes),
-                subject: Array(subject.encodedBytes),
-                spki: Array(spki.encodedBytes)
+                issuer: issuer,
+                subject: subject,
+                spki: spki,
+                signed: tbs,
+                signatureAlgorithm: try ASN1ObjectIdentifier(derEncoded: &algorithmFields),
+                signature: bits
             )
         }
     }

@@ -68,6 +68,28 @@ struct PathRules: Sendable {
         )
     }
 
+    /// What RFC5280Policy asks of a path whose leaf it has not seen (RFC 5280 §6.1.4 (b), (l), (m)).
+    func checkWhatTheLibraryCannot(_ certificates: [Certificate]) throws(ValidationFailure) {
+        let path = certificates.compactMap { known[$0] }
+        var below = 0
+        for authority in path.dropFirst() {
+            let extensions = authority.certificate.extensions
+            if case .isCertificateAuthority(let limit?)? = try? extensions.basicConstraints, below > limit {
+                throw .notAnAuthority(
+                    subject: authority.displayName,
+                    reason: "more than \(limit) authorities stand below it"
+                )
+            }
+            if !authority.isSelfIssued { below += 1 }
+            guard extensions[oid: .X509ExtensionID.nameConstraints] == nil else {
+                throw .profile(
+                    subject: authority.displayName,
+                    rule: "it constrains names, which is not checked for ML-DSA certificates below it"
+                )
+            }
+        }
+    }
+
     private func checkTimes(_ certificate: ParsedCertificate) throws(ValidationFailure) {
         guard certificate.notBefore <= certificate.notAfter else {
             throw .profile(subject: certificate.displayName, rule: "its validity ends before it begins")

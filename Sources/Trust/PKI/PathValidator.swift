@@ -21,12 +21,16 @@ public struct PathValidator: Sendable {
     public init() {}
 
     /// Validates the certificates of a peer, leaf first, the others in any order.
+    ///
+    /// With `allowsMLDSA` the leaf may hold an ML-DSA key; its path is of classical signatures all the same, and no authority
+    /// on it may constrain names.
     public func validate(
         chain: [[UInt8]],
         anchors: TrustAnchors,
         wallClock: WallTime,
         purpose: ValidationPurpose,
-        revocation: any RevocationView = RevokedSerials()
+        revocation: any RevocationView = RevokedSerials(),
+        allowsMLDSA: Bool = false
     ) async -> Result<ValidatedPeer, ValidationFailure> {
         guard let leafDER = chain.first else { return .failure(.noCertificate) }
         guard chain.count <= Self.maximumCertificates else {
@@ -34,7 +38,7 @@ public struct PathValidator: Sendable {
         }
         let leaf: ParsedCertificate
         do {
-            leaf = try ParsedCertificate(der: leafDER)
+            leaf = try ParsedCertificate(der: leafDER, allowsMLDSA: allowsMLDSA)
         } catch {
             return .failure(.malformed(position: 0, reason: error.description))
         }
@@ -65,18 +69,44 @@ public struct PathValidator: Sendable {
             revocation: revocation,
             known: candidates.byCertificate
         )
-        return await run(candidates, rules)
+        return leaf.hidden == nil ? await run(candidates, rules) : await runAboveLeaf(candidates, rules)
+    }
+
+    /// A leaf whose key the library does not know: its issuer's signature is checked here, and the verifier builds the path
+    /// from the issuer on.
+    private func runAboveLeaf(
+        _ candidates: CandidateCertificates,
+        _ rules: PathRules
+    ) async -> Result<ValidatedPeer, ValidationFailure> {
+        let leaf = candidates.leaf
+        let unhandled = leaf.certificate.extensions.first {
+            $0.critical && !RecordingPolicy.handledExtensions.contains($0.oid)
+        }
+        if let unhandled {
+            return .failure(.unknownCriticalExtension(subject: leaf.displayName, oid: "\(unhandled.oid)"))
+        }
+        var first: ValidationFailure?
+        for issuer in candidates.roots + candidates.intermediates
+        where issuer.subjectDER == leaf.issuerDER && leaf.isSigned(by: issuer) {
+            let above = CandidateCertificates(leaf: issuer, others: candidates.intermediates, roots: candidates.roots)
+            switch await run(above, rules, below: leaf) {
+            case .success(let peer): return .success(peer)
+            case .failure(let failure): first = first ?? failure
+            }
+        }
+        return .failure(first ?? candidates.explain(handled: RecordingPolicy.handledExtensions))
     }
 
     private func run(
         _ candidates: CandidateCertificates,
-        _ rules: PathRules
+        _ rules: PathRules,
+        below leaf: ParsedCertificate? = nil
     ) async
         -> Result<ValidatedPeer, ValidationFailure>
     {
         let findings = PathFindings()
         var verifier = Verifier(rootCertificates: CertificateStore(candidates.roots.map(\.certificate))) {
-            RecordingPolicy(rules: rules, findings: findings)
+            RecordingPolicy(rules: rules, leaf: leaf, findings: findings)
             // Its own expiry check knows no skew and reads the clock; the rules above check every time of the path.
             RFC5280Policy.withValidityCheckDisabled()
         }
@@ -87,7 +117,7 @@ public struct PathValidator: Sendable {
         switch result {
         case .validCertificate(let path):
             // The verifier accepts only what our rules passed; anything else would be its fault, and a refusal.
-            guard let peer = findings.peer(of: Array(path)) else {
+            guard let peer = findings.peer(of: (leaf.map { [$0.certificate] } ?? []) + Array(path)) else {
                 return .failure(.pathRule(reason: "a path was accepted that was not checked"))
             }
             return .success(peer)

@@ -8,12 +8,16 @@ public enum PublicKeyDescription: Hashable, Sendable, CustomStringConvertible {
     case ecdsa(curve: String)
     /// Ed25519.
     case ed25519
+    /// ML-DSA-65 or ML-DSA-87: of leaves alone, and only where that is turned on.
+    case mlDSA(Int)
 
     /// RSA keys outside these sizes are refused: weak below, slow to verify above (A05).
     public static let rsaBits = 2_048...8_192
 
     private static let rsaOID: ASN1ObjectIdentifier = [1, 2, 840, 113_549, 1, 1, 1]
     private static let ecOID: ASN1ObjectIdentifier = [1, 2, 840, 10_045, 2, 1]
+    static let mlDSA65OID: ASN1ObjectIdentifier = [2, 16, 840, 1, 101, 3, 4, 3, 18]
+    static let mlDSA87OID: ASN1ObjectIdentifier = [2, 16, 840, 1, 101, 3, 4, 3, 19]
     private static let ed25519OID: ASN1ObjectIdentifier = [1, 3, 101, 112]
     private static let curves: [ASN1ObjectIdentifier: String] = [
         [1, 2, 840, 10_045, 3, 1, 7]: "P-256", [1, 3, 132, 0, 34]: "P-384", [1, 3, 132, 0, 35]: "P-521",
@@ -25,6 +29,7 @@ public enum PublicKeyDescription: Hashable, Sendable, CustomStringConvertible {
         case .rsa(let bits): "RSA \(bits)"
         case .ecdsa(let curve): "ECDSA \(curve)"
         case .ed25519: "Ed25519"
+        case .mlDSA(let size): "ML-DSA-\(size)"
         }
     }
 
@@ -51,6 +56,8 @@ public enum PublicKeyDescription: Hashable, Sendable, CustomStringConvertible {
             switch oid {
             case rsaOID: return try readRSA(Array(key.bytes))
             case ed25519OID: return .ed25519
+            case mlDSA65OID: return try readMLDSA(65, key, &parts)
+            case mlDSA87OID: return try readMLDSA(87, key, &parts)
             case ecOID:
                 // Explicit parameters let an attacker choose the generator (CVE-2020-0601, P10).
                 guard let parameters = parts.next(), parameters.identifier == .objectIdentifier else {
@@ -62,6 +69,18 @@ public enum PublicKeyDescription: Hashable, Sendable, CustomStringConvertible {
             default: throw ParsedCertificateError("keys of the type \(oid) are refused")
             }
         }
+    }
+
+    /// RFC 9881 §4: no parameters, and the octets of FIPS 204 as they are.
+    private static func readMLDSA(
+        _ size: Int,
+        _ key: ASN1BitString,
+        _ parts: inout ASN1NodeCollection.Iterator
+    ) throws -> PublicKeyDescription {
+        guard parts.next() == nil, key.bytes.count == (size == 65 ? 1_952 : 2_592) else {
+            throw ParsedCertificateError("the ML-DSA-\(size) key has parameters or the wrong length")
+        }
+        return .mlDSA(size)
     }
 
     private static func readRSA(_ der: [UInt8]) throws -> PublicKeyDescription {

@@ -40,14 +40,18 @@ struct RecordingPolicy: VerifierPolicy {
     ]
 
     let rules: PathRules
+    /// A leaf that stands before the chain of the verifier, which cannot read its key; its signature has been checked.
+    var leaf: ParsedCertificate?
     let findings: PathFindings
 
     var verifyingCriticalExtensions: [ASN1ObjectIdentifier] { Self.handledExtensions }
 
     mutating func chainMeetsPolicyRequirements(chain: UnverifiedCertificateChain) async -> PolicyEvaluationResult {
         do throws(ValidationFailure) {
-            let path = Array(chain)
-            findings.record(try rules.describe(path: path), path: path)
+            let path = (leaf.map { [$0.certificate] } ?? []) + Array(chain)
+            let peer = try rules.describe(path: path)
+            if leaf != nil { try rules.checkWhatTheLibraryCannot(path) }
+            findings.record(peer, path: path)
             return .meetsPolicy
         } catch {
             findings.record(error)

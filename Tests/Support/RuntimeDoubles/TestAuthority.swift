@@ -62,23 +62,39 @@ public struct TestAuthority: Sendable {
         )
     }
 
-    /// A gateway's certificate.
-    public func gateway(_ name: String = "vpn.example.com", addresses: [IPAddress] = []) async throws -> TestCredentials
-    {
+    private func leafKey(_ experimental: ExperimentalLeafKey.Kind?) throws -> (spki: [UInt8], pkcs8: SecretBytes) {
+        if let experimental {
+            let key = try ExperimentalLeafKey(experimental)
+            return (key.subjectPublicKeyInfo, key.pkcs8)
+        }
         let key = try SoftwareKeyMaker().makeKey(.ecdsaP256)
+        return (key.signer.subjectPublicKeyInfo, key.pkcs8)
+    }
+
+    /// A gateway's certificate.
+    public func gateway(
+        _ name: String = "vpn.example.com",
+        addresses: [IPAddress] = [],
+        experimental: ExperimentalLeafKey.Kind? = nil
+    ) async throws -> TestCredentials {
+        let key = try leafKey(experimental)
         let issued = try await authority.issueGateway(
             dnsNames: [name],
             addresses: addresses,
-            spki: key.signer.subjectPublicKeyInfo,
+            spki: key.spki,
             label: "gateway",
+            allowsMLDSA: true,
             at: moment
         )
         return TestCredentials(chain: issued.chain, key: key.pkcs8)
     }
 
     /// An agent's certificate with its `name` claim.
-    public func agent(_ name: String) async throws -> TestCredentials {
-        let key = try SoftwareKeyMaker().makeKey(.ecdsaP256)
+    public func agent(
+        _ name: String,
+        experimental: ExperimentalLeafKey.Kind? = nil
+    ) async throws -> TestCredentials {
+        let key = try leafKey(experimental)
         let issued = try await authority.issueWorkload(
             .agent,
             id: ULID(
@@ -87,8 +103,9 @@ public struct TestAuthority: Sendable {
             ),
             spiffePath: "agent/\(name)",
             claims: try CertificateClaims([CertificateClaims.Claim(name: "name", value: name)]),
-            spki: key.signer.subjectPublicKeyInfo,
+            spki: key.spki,
             label: name,
+            allowsMLDSA: true,
             at: moment
         )
         return TestCredentials(chain: issued.chain, key: key.pkcs8)

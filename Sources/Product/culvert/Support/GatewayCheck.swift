@@ -71,7 +71,8 @@ struct GatewayCheck {
         let identity = configuration.identity
         let chain = certificates(identity.certificate)
         let roots = certificates(identity.authorities)
-        key(identity.key, of: chain?.first, in: identity.certificate)
+        let allowsMLDSA = configuration.ike.experimentalMLDSA
+        key(identity.key, of: chain?.first, in: identity.certificate, allowsMLDSA)
         guard let chain, let roots else { return }
         let anchors: TrustAnchors
         do throws(TrustAnchors.Failure) {
@@ -81,7 +82,7 @@ struct GatewayCheck {
             return
         }
         let now = SystemClock.wall
-        let asPeer = try Self.validate(chain, anchors, now, .peer)
+        let asPeer = try Self.validate(chain, anchors, now, .peer, allowsMLDSA)
         switch asPeer {
         case .failure(let failure):
             errors.append(
@@ -98,7 +99,7 @@ struct GatewayCheck {
                     "the certificate ends at \(peer.pathNotAfter.rfc3339); renew it: culvert ca issue --role gateway"
                 )
             }
-            if case .failure(let failure) = try Self.validate(chain, anchors, now, .gateway) {
+            if case .failure(let failure) = try Self.validate(chain, anchors, now, .gateway, allowsMLDSA) {
                 warnings.append("Culvert agents with a profile will not take this for a gateway: \(failure)")
             }
         }
@@ -123,7 +124,12 @@ struct GatewayCheck {
         }
     }
 
-    private mutating func key(_ path: String, of leaf: [UInt8]?, in certificateFile: String) {
+    private mutating func key(
+        _ path: String,
+        of leaf: [UInt8]?,
+        in certificateFile: String,
+        _ allowsMLDSA: Bool
+    ) {
         do throws(CulvertError) {
             let bytes = try Files.readPrivate(path)
             let key: SigningKey
@@ -132,7 +138,10 @@ struct GatewayCheck {
             } catch {
                 throw CulvertError(.keyUnusable, "\(path): \(error)")
             }
-            guard let leaf, let parsed = try? ParsedCertificate(der: leaf) else { return }
+            guard !key.isMLDSA || allowsMLDSA else {
+                throw CulvertError(.keyUnusable, "\(path) is an ML-DSA key, and ike.experimental_ml_dsa is off")
+            }
+            guard let leaf, let parsed = try? ParsedCertificate(der: leaf, allowsMLDSA: allowsMLDSA) else { return }
             guard parsed.spkiDER == key.publicKeyDER else {
                 throw CulvertError(.keyUnusable, "\(path) is not the key of \(certificateFile)")
             }
@@ -160,10 +169,17 @@ struct GatewayCheck {
         _ chain: [[UInt8]],
         _ anchors: TrustAnchors,
         _ now: WallTime,
-        _ purpose: ValidationPurpose
+        _ purpose: ValidationPurpose,
+        _ allowsMLDSA: Bool
     ) throws -> Result<ValidatedPeer, ValidationFailure> {
         try Blocking.run {
-            await PathValidator().validate(chain: chain, anchors: anchors, wallClock: now, purpose: purpose)
+            await PathValidator().validate(
+                chain: chain,
+                anchors: anchors,
+                wallClock: now,
+                purpose: purpose,
+                allowsMLDSA: allowsMLDSA
+            )
         }
     }
 

@@ -8,6 +8,24 @@ import PacketIO
 import Policy
 import Runtime
 
+/// The key of the leaf to come.
+private struct LeafKey {
+    let spki: [UInt8]
+    let pkcs8: SecretBytes
+
+    init(_ experimental: ExperimentalLeafKey.Kind?) throws {
+        if let experimental {
+            let key = try ExperimentalLeafKey(experimental)
+            (spki, pkcs8) = (key.subjectPublicKeyInfo, key.pkcs8)
+        } else {
+            let key = try SoftwareKeyMaker().makeKey(.ecdsaP256)
+            (spki, pkcs8) = (key.signer.subjectPublicKeyInfo, key.pkcs8)
+        }
+    }
+}
+
+extension ExperimentalLeafKey.Kind: ExpressibleByArgument {}
+
 /// `culvert ca issue`.
 struct AuthorityIssueCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,6 +44,9 @@ struct AuthorityIssueCommand: ParsableCommand {
               culvert ca issue --name runner1 --out runner1.culvert
               culvert ca issue --name site7 --lifetime 30d --out site7.culvert
               culvert ca issue --role gateway
+
+            --experimental-key makes an ML-DSA key for a peer whose gateway.yaml or agent.yaml has experimental_ml_dsa
+            in its ike section; nobody else takes it. The certificate is signed by this authority's own kind of key.
             """
         )
     )
@@ -50,6 +71,11 @@ struct AuthorityIssueCommand: ParsableCommand {
         help: "An address of the gateway, for --role gateway; may be repeated."
     )
     var addresses: [AddressArgument] = []
+    @Option(
+        name: .customLong("experimental-key"),
+        help: "ml-dsa-65 or ml-dsa-87: a post-quantum signature key, for tests. (default: ECDSA P-256)"
+    )
+    var experimentalKey: ExperimentalLeafKey.Kind?
     @Flag(help: "Replace the file if it exists.")
     var force = false
     @OptionGroup var authority: AuthorityOptions
@@ -89,8 +115,8 @@ struct AuthorityIssueCommand: ParsableCommand {
         let path = out ?? "\(name).culvert"
         try checkFree([path])
         let defaults = try profileDefaults(authority)
-        let key = try SoftwareKeyMaker().makeKey(.ecdsaP256)
-        let issued = try Self.issue(name, key.signer.subjectPublicKeyInfo, lifetime, authority.embedded)
+        let key = try LeafKey(experimentalKey)
+        let issued = try Self.issue(name, key.spki, lifetime, authority.embedded, allowsMLDSA: experimentalKey != nil)
         let profile = ConfigFile.AgentProfile(
             name: name,
             gateway: defaults.gateway,
@@ -121,7 +147,8 @@ struct AuthorityIssueCommand: ParsableCommand {
         _ name: String,
         _ spki: [UInt8],
         _ lifetime: DurationArgument?,
-        _ authority: EmbeddedAuthority
+        _ authority: EmbeddedAuthority,
+        allowsMLDSA: Bool = false
     ) throws -> EmbeddedAuthority.Issued {
         let claims: CertificateClaims
         do throws(CertificateClaims.Failure) {
@@ -138,6 +165,7 @@ struct AuthorityIssueCommand: ParsableCommand {
                 spki: spki,
                 label: name,
                 lifetime: lifetime?.seconds,
+                allowsMLDSA: allowsMLDSA,
                 at: Authority.moment
             )
         }
@@ -148,16 +176,17 @@ struct AuthorityIssueCommand: ParsableCommand {
         let files = out.map { ("\($0).crt", "\($0).key") } ?? (identity.certificate, identity.key)
         if out != nil { try checkFree([files.0, files.1]) }
         let names = try gatewayNames(authority)
-        let key = try SoftwareKeyMaker().makeKey(.ecdsaP256)
-        let (embedded, spki) = (authority.embedded, key.signer.subjectPublicKeyInfo)
+        let key = try LeafKey(experimentalKey)
+        let (embedded, allowsMLDSA) = (authority.embedded, experimentalKey != nil)
         let seconds = lifetime?.seconds ?? Installation.gatewayLifetime
         let issued = try Blocking.run {
             try await embedded.issueGateway(
                 dnsNames: names.dns,
                 addresses: names.addresses,
-                spki: spki,
+                spki: key.spki,
                 label: names.dns.first ?? names.addresses.first?.description ?? "gateway",
                 lifetime: seconds,
+                allowsMLDSA: allowsMLDSA,
                 at: Authority.moment
             )
         }
@@ -185,7 +214,9 @@ struct AuthorityIssueCommand: ParsableCommand {
         }
         let path = authority.configuration.identity.certificate
         let bytes = try Files.read(path)
-        guard let der = try? PEM.certificates(in: bytes).first, let current = try? ParsedCertificate(der: der) else {
+        guard let der = try? PEM.certificates(in: bytes).first,
+            let current = try? ParsedCertificate(der: der, allowsMLDSA: true)
+        else {
             throw CulvertError(.badCertificateFile, "\(path) holds no certificate", next: "add --name")
         }
         return CertificateNames(dns: current.names.dns, addresses: current.names.addresses)

@@ -3,15 +3,26 @@ import IPsecTypes
 
 /// The post-quantum pre-shared keys of a connection (RFC 8784): who knows one shares a secret that no key exchange carries.
 public struct PPKSettings: Hashable, Sendable {
+    /// The first octet of a PPK_ID on the wire (RFC 8784 §5.1).
+    public enum IdentifierType: UInt8, Hashable, Sendable {
+        /// PPK_ID_OPAQUE: both peers know what it means. Here, too, it is a fixed name of a fixed key.
+        case opaque = 1
+        /// PPK_ID_FIXED.
+        case fixed = 2
+    }
+
     /// A key that the oracle holds, by the name that both peers know it by.
     public struct Entry: Hashable, Sendable {
-        /// The name on the wire: PPK_ID without its type, which is PPK_ID_FIXED (RFC 8784 §5.1).
+        /// The type of the name; the same octets under another type are another name.
+        public var type: IdentifierType
+        /// The name on the wire: PPK_ID without its type.
         public var identifier: [UInt8]
         /// The oracle's name for the key.
         public var key: KeyID
 
         /// Makes an entry.
-        public init(identifier: [UInt8], key: KeyID) {
+        public init(type: IdentifierType = .fixed, identifier: [UInt8], key: KeyID) {
+            self.type = type
             self.identifier = identifier
             self.key = key
         }

@@ -176,7 +176,7 @@ extension Engine {
         }
         let isDone = handshake.conversation.passed.count == sa.connection.remoteRounds.count
         handshake.conversation.stage = isDone ? .remainder : .round
-        respond(sa, payloads)
+        respond(sa, payloads + ppkConfirmation(handshake))
     }
 
     /// The initiator is authorized: our last proof, then the last response.

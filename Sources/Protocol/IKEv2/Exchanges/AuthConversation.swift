@@ -53,6 +53,8 @@ struct AuthConversation {
     var proof: [Payload] = []
     /// How the peer wants us to authenticate, when it said so (RFC 9593).
     var announced = AnnouncedMethods()
+    /// Whether IKE_SA_INIT promised an announcement of ours for IKE_INTERMEDIATE (responder, RFC 9593 §3.1).
+    var announcesLater = false
 }
 
 /// One EAP conversation.

@@ -71,7 +71,7 @@ extension Engine {
         payloads.append(.keyExchange(KeyExchangePayload(method: handshake.method, data: handshake.publicValue)))
         payloads.append(.nonce(NoncePayload(data: handshake.localNonce)))
         payloads += natDetectionPayloads(sa, responderSPI: .zero)
-        payloads += capabilityPayloads(sa.connection) + redirectCapability(sa, handshake)
+        payloads += capabilityPayloads(sa.connection, peers: [sa.connection]) + redirectCapability(sa, handshake)
         // RFC 9370 §2.2.1: whoever offers additional key exchanges also offers the exchange that carries them.
         if handshake.offersAdditional { payloads.append(.notify(.intermediateExchangeSupported)) }
         payloads += ppkOffer(sa.connection)
@@ -90,11 +90,14 @@ extension Engine {
     }
 
     /// Fragmentation (RFC 7383 §2.3) and the hashes we verify signatures with (RFC 7427 §4).
-    func capabilityPayloads(_ connection: ConnectionConfiguration) -> [Payload] {
+    ///
+    /// - Parameter peers: the connections that the peer may turn out to be of. A responder does not know yet which, so it lists
+    ///   the hashes of all; what each peer may sign with is decided when it has signed.
+    func capabilityPayloads(_ connection: ConnectionConfiguration, peers: [ConnectionConfiguration]) -> [Payload] {
         var payloads: [Payload] = []
         if connection.fragmentation { payloads.append(.notify(.fragmentationSupported)) }
         var hashes = WireWriter(capacity: 8)
-        for hash in connection.signatures.offeredHashes { hashes.writeUInt16(hash) }
+        for hash in Set(peers.flatMap(\.signatures.offeredHashes)).sorted() { hashes.writeUInt16(hash) }
         if hashes.count > 0 { payloads.append(.notify(.signatureHashAlgorithms, hashes.bytes)) }
         return payloads
     }

@@ -194,7 +194,8 @@ extension Engine {
         if let request = certificateRequest(configuration.connections.filter { matches($0, sa.path) }) {
             payloads.append(request)
         }
-        payloads += capabilityPayloads(sa.connection) + childlessCapability(sa.connection)
+        let peers = configuration.connections.filter { matches($0, sa.path) }
+        payloads += capabilityPayloads(sa.connection, peers: peers) + childlessCapability(sa.connection)
         payloads += initialNotifies(sa, payloads)
         // What nobody has a use for is not negotiated.
         if handshake.intermediate.isNegotiated { payloads.append(.notify(.intermediateExchangeSupported)) }

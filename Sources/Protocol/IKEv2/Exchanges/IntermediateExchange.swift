@@ -38,6 +38,7 @@ extension Engine {
             )
         }
         guard noteIntermediate(sa, handshake) else { return fail(sa, .limit("no keys")) }
+        handshake.conversation.announced.note(payloads)
         handshake.handle = nil
         let id = begin(.shareIntermediate, sa)
         emit(.computeSharedSecret(id, handle: handle, method: method, peerPublic: exchange.data))
@@ -66,8 +67,8 @@ extension Engine {
             guard payloads.onlyKeyExchange == nil else {
                 return refuseIntermediate(sa, "a key exchange that was not agreed")
             }
-            // RFC 9242 §3.2 leaves room for other uses. We know none; the exchange is authenticated all the same.
-            respond(sa, [])
+            // RFC 9242 §3.2 leaves room for other uses. We know one: the initiator asks for our announcement (RFC 9593 §3.1).
+            respond(sa, intermediateAnnouncement(sa, handshake))
             if !noteIntermediate(sa, handshake) { fail(sa, .limit("no keys")) }
             return
         }
@@ -101,7 +102,8 @@ extension Engine {
         guard let handshake = sa.handshake, let secret, let method = handshake.intermediate.remaining.first else {
             return refuseIntermediate(sa, "the public value is refused")
         }
-        respond(sa, [.keyExchange(KeyExchangePayload(method: method, data: handshake.publicValue))])
+        let answer = Payload.keyExchange(KeyExchangePayload(method: method, data: handshake.publicValue))
+        respond(sa, [answer] + intermediateAnnouncement(sa, handshake))
         guard noteIntermediate(sa, handshake), updateKeys(sa, handshake, secret) else {
             return fail(sa, .keyExchange(method))
         }

@@ -10,7 +10,8 @@ import IPsecTypes
 //                         <-- HDR, SK {IDr, AUTH, SAr2, TSi, TSr, N(PPK_IDENTITY)}
 //
 // The key stays with the oracle, which answers with SK_d, SK_pi and SK_pr. IKE_INTERMEDIATE comes before: the key goes into
-// the last keys.
+// the last keys. Of several rounds (RFC 4739), the first request of the initiator's that has AUTH names the key, and the answer
+// to it agrees; every AUTH after that is made with the changed keys. RFC 8784 says nothing of rounds; strongSwan does the same.
 
 /// What a handshake knows of post-quantum pre-shared keys.
 struct PPKState {
@@ -24,9 +25,6 @@ struct PPKState {
         case eapProof([Payload])
     }
 
-    /// PPK_ID_FIXED (RFC 8784 §5.1).
-    static let fixedType: UInt8 = 2
-
     /// Whether both ends sent USE_PPK.
     var isAgreed = false
     /// The keys with the PPK in them, where the oracle has made them.
@@ -37,10 +35,14 @@ struct PPKState {
     var fallback: [UInt8]?
     /// What waits for the oracle.
     var continuation: Continuation?
-    /// Whether the response says that the PPK is in use (responder).
+    /// Whether the PPK is in use (responder).
     var isUsed = false
+    /// Whether the initiator has been told so.
+    var isConfirmed = false
     /// The name of the key that the oracle was asked for.
     var identifier: [UInt8] = []
+    /// Whether it is settled if the PPK is used: by the responder's answer (initiator), by a request with AUTH (responder).
+    var isSettled = false
 }
 
 extension Engine {
@@ -48,7 +50,7 @@ extension Engine {
 
     /// USE_PPK, where the initiator's connection has a key.
     func ppkOffer(_ connection: ConnectionConfiguration) -> [Payload] {
-        connection.ppk == nil || connection.hasSeveralRounds ? [] : [.notify(.usePPK)]
+        connection.ppk == nil ? [] : [.notify(.usePPK)]
     }
 
     /// USE_PPK, where the initiator sent it and a connection for these addresses has a key.
@@ -89,10 +91,11 @@ extension Engine {
         }
     }
 
-    /// PPK_IDENTITY, and NO_PPK_AUTH where we go on without, beside an AUTH payload of ours (initiator).
+    /// PPK_IDENTITY, and NO_PPK_AUTH where we go on without, beside our first AUTH payload (initiator).
     func ppkNotifies(_ sa: IKESA, _ handshake: Handshake) -> [Payload] {
-        guard handshake.ppk.mixed != nil, let entry = sa.connection.ppk?.entries.first else { return [] }
-        let identity = Payload.notify(.ppkIdentity, [PPKState.fixedType] + entry.identifier)
+        guard handshake.ppk.mixed != nil, !handshake.ppk.isSettled, let entry = sa.connection.ppk?.entries.first
+        else { return [] }
+        let identity = Payload.notify(.ppkIdentity, [entry.type.rawValue] + entry.identifier)
         return [identity] + (handshake.ppk.fallback.map { [.notify(.noPPKAuth, $0)] } ?? [])
     }
 
@@ -101,9 +104,10 @@ extension Engine {
         handshake.ppk.mixed != nil && handshake.ppk.fallback == nil && sa.connection.ppk?.isRequired == false
     }
 
-    /// The responder says whether it uses the key. nil when it may not go on without.
+    /// The answer to the request that named the key says whether the responder uses it. False when it may not go on without.
     func notePPKAnswer(_ sa: IKESA, _ handshake: Handshake, _ payloads: [Payload]) -> Bool {
-        guard handshake.ppk.mixed != nil else { return true }
+        guard handshake.ppk.mixed != nil, !handshake.ppk.isSettled else { return true }
+        handshake.ppk.isSettled = true
         if payloads.notify(.ppkIdentity) != nil { return true }
         guard sa.connection.ppk?.isRequired == false, handshake.ppk.fallback != nil else { return false }
         usePPK(sa, handshake, false)
@@ -132,7 +136,7 @@ extension Engine {
         guard case .ppkIdentity(let type, let identifier)? = payloads.notify(.ppkIdentity)?.decoded else {
             return .refuse("ppk_missing: the peer named no post-quantum pre-shared key")
         }
-        if let entry = settings?.entries.first(where: { $0.identifier == identifier }), type == PPKState.fixedType {
+        if let entry = settings?.entries.first(where: { $0.type.rawValue == type && $0.identifier == identifier }) {
             return .use(entry)
         }
         guard settings?.isRequired != true else {
@@ -156,6 +160,7 @@ extension Engine {
         guard let authentication = claim.authentication else {
             return beginRound(sa, handshake, claim, follows: follows)
         }
+        handshake.ppk.isSettled = true
         switch decide(sa, handshake, payloads) {
         case .plain: beginRound(sa, handshake, claim, follows: follows)
         case .refuse(let failure): refuseInitiator(sa, .authentication(failure))
@@ -169,6 +174,8 @@ extension Engine {
 
     /// AUTH that concludes EAP, with the PPK or without.
     func receiveEAPProofWithPPK(_ sa: IKESA, _ handshake: Handshake, _ payloads: [Payload]) {
+        guard !handshake.ppk.isSettled else { return concludeEAPRound(sa, handshake, payloads) }
+        handshake.ppk.isSettled = true
         switch decide(sa, handshake, payloads) {
         case .plain: concludeEAPRound(sa, handshake, payloads)
         case .refuse(let failure): refuseInitiator(sa, .authentication(failure))
@@ -182,9 +189,11 @@ extension Engine {
         }
     }
 
-    /// PPK_IDENTITY without data: the key is in use.
+    /// PPK_IDENTITY without data: the key is in use. It goes once, beside the AUTH that answers the request that named it.
     func ppkConfirmation(_ handshake: Handshake) -> [Payload] {
-        handshake.ppk.isUsed ? [.notify(.ppkIdentity)] : []
+        guard handshake.ppk.isUsed, !handshake.ppk.isConfirmed else { return [] }
+        handshake.ppk.isConfirmed = true
+        return [.notify(.ppkIdentity)]
     }
 
     // MARK: The oracle

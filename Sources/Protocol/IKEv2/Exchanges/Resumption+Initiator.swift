@@ -31,7 +31,7 @@ extension Engine {
         payloads.append(.nonce(NoncePayload(data: handshake.localNonce)))
         payloads.append(.notify(.ticketOpaque, ticket.ticket))
         payloads += natDetectionPayloads(sa, responderSPI: .zero)
-        payloads += capabilityPayloads(sa.connection) + redirectCapability(sa, handshake)
+        payloads += capabilityPayloads(sa.connection, peers: [sa.connection]) + redirectCapability(sa, handshake)
         let header = IKEHeader(
             initiatorSPI: sa.localSPI,
             responderSPI: .zero,

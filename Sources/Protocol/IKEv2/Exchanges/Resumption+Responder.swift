@@ -109,7 +109,7 @@ extension Engine {
     private func answerResumption(_ sa: IKESA, _ handshake: Handshake) {
         var answer: [Payload] = [.nonce(NoncePayload(data: handshake.localNonce))]
         answer += natDetectionPayloads(sa, responderSPI: sa.localSPI)
-        answer += capabilityPayloads(sa.connection)
+        answer += capabilityPayloads(sa.connection, peers: [sa.connection])
         let header = IKEHeader(
             initiatorSPI: sa.remoteSPI,
             responderSPI: sa.localSPI,

@@ -20,6 +20,7 @@ struct AnnouncedMethods {
             if case .supportedAuthMethods(let announcements) = notify.decoded { listed += announcements }
         }
         guard !listed.isEmpty else { return }
+        anchors = [:]
         var authorities: [[UInt8]] = []
         for case .certificateRequest(let request) in payloads { authorities += request.hashes() ?? [] }
         var found: [SignatureAlgorithm] = []
@@ -117,7 +118,8 @@ extension Engine {
     /// More than a peer would read.
     private static let maximumAnnouncements = 48
 
-    /// What the response to IKE_SA_INIT says of authentication: RFC 4739, and RFC 9593 while IP need not fragment it.
+    /// What the response to IKE_SA_INIT says of authentication: RFC 4739, and RFC 9593 while IP need not fragment it. A longer
+    /// announcement waits for IKE_INTERMEDIATE where there is one, and an empty notify says so (RFC 9593 §3.1).
     func initialNotifies(_ sa: IKESA, _ payloads: [Payload]) -> [Payload] {
         let connections = configuration.connections.filter { matches($0, sa.path) }
         var notifies: [Payload] = []
@@ -131,7 +133,21 @@ extension Engine {
             messageID: 0
         )
         let whole = IKEMessage(header: header, payloads: payloads + notifies + announcement).serialise().count
-        return whole <= Self.unfragmented ? notifies + announcement : notifies
+        if whole <= Self.unfragmented { return notifies + announcement }
+        guard let handshake = sa.handshake, handshake.intermediate.isNegotiated else { return notifies }
+        handshake.conversation.announcesLater = true
+        return notifies + [.notify(.supportedAuthMethods)]
+    }
+
+    /// The announcement that IKE_SA_INIT had no room for, once, in the last IKE_INTERMEDIATE response that is due or in one that
+    /// the initiator asked for; with CERTREQ, to which it may have links (RFC 9593 §3.1).
+    func intermediateAnnouncement(_ sa: IKESA, _ handshake: Handshake) -> [Payload] {
+        guard handshake.conversation.announcesLater, handshake.intermediate.remaining.count <= 1 else { return [] }
+        handshake.conversation.announcesLater = false
+        let connections = configuration.connections.filter { matches($0, sa.path) }
+        let announcement = announcement(of: connections)
+        guard !announcement.isEmpty else { return [] }
+        return [certificateRequest(connections)].compactMap { $0 } + announcement
     }
 }
 
@@ -140,6 +156,8 @@ extension SignaturePolicy {
     fileprivate var announced: [SignatureAlgorithm] {
         var algorithms: [SignatureAlgorithm] = []
         let hashing = hashes.filter { $0 != .identity }.sorted()
+        // Whoever turned ML-DSA on wants it where both ends have such keys.
+        if kinds.contains(.mlDSA), hashes.contains(.identity) { algorithms += [.mlDSA87, .mlDSA65] }
         if kinds.contains(.ecdsa) { algorithms += hashing.map { .ecdsa($0) } }
         if kinds.contains(.ed25519), hashes.contains(.identity) { algorithms.append(.ed25519) }
         if kinds.contains(.rsaPSS) { algorithms += hashing.map { .rsaPSS($0) } }
