@@ -24,6 +24,7 @@ struct KeptSeedTests {
         Kept(kind: .clean, seed: 81, found: "a crash token for a successor that the peer knew first"),
         Kept(kind: .rekeying, seed: 47, found: "the same"),
         Kept(kind: .adversary, seed: 2, found: "an answer in clear that was taken for a run of the protocol"),
+        Kept(kind: .ppk, seed: 40, found: "a Child SA whose rekeying ended with the IKE SA that it was asked on"),
     ]
 
     @Test(arguments: seeds) func aSeedThatFailedOnceStaysGood(_ kept: Kept) {

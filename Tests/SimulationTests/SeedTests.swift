@@ -10,10 +10,10 @@ struct SeedTests {
         // Hours of virtual time cost more than a minute of turmoil, and so do rekeyings without pause.
         switch kind {
         case .longRun: max(1, seedsPerKind / 10)
-        case .rekeying: max(1, seedsPerKind / 2)
+        case .rekeying, .hybrid: max(1, seedsPerKind / 2)
         case .flood: max(1, seedsPerKind / 6)
         case .clean, .lossy, .reordering, .nat, .handover, .crash, .smallMTU, .hostile, .slowDriver, .partition,
-            .strangers, .moving, .persisted, .clocks, .adversary:
+            .strangers, .moving, .persisted, .clocks, .adversary, .ppk:
             seedsPerKind
         }
     }
@@ -40,6 +40,7 @@ struct SeedTests {
             if !outcome.findings.isEmpty { failed.append(outcome) }
         }
         print("\(kind.rawValue) in \(clock.now - begin): \(total)")
+        if kind == .hybrid { #expect(total.intermediates > 0 && total.followUps > 0, "nothing hybrid was run") }
         for outcome in failed.prefix(5) { Issue.record("\(outcome)") }
         #expect(failed.isEmpty, "\(failed.count) of \(Self.seeds(kind)) seeds fail")
     }

@@ -51,6 +51,10 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
 
     /// IKE SAs that ended by a crash token.
     public var crashesDetected = 0
+    /// IKE_INTERMEDIATE requests sent.
+    public var intermediates = 0
+    /// IKE_FOLLOWUP_KE requests sent.
+    public var followUps = 0
     /// IKE SAs that a ticket brought back.
     public var resumed = 0
 
@@ -85,6 +89,8 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
         sum.runs += right.runs
         sum.messages += right.messages
         sum.fragments += right.fragments
+        sum.intermediates += right.intermediates
+        sum.followUps += right.followUps
         sum.established += right.established
         sum.failed += right.failed
         sum.children += right.children
@@ -114,6 +120,7 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
     /// One line.
     public var description: String {
         "\(runs) runs, \(virtualSeconds / 3600) virtual hours, \(messages) messages (\(fragments) fragments, "
+            + "\(intermediates) IKE_INTERMEDIATE, \(followUps) IKE_FOLLOWUP_KE, "
             + "\(retransmissions) retransmitted), IKE SAs \(established) established \(failed) failed "
             + "\(ikeRekeyings) rekeyed \(deadPeers) dead \(crashesDetected) crashed \(resumed) resumed, \(children) Child SAs \(childRekeyings) rekeyed, "
             + "\(collisions) collisions, \(handovers) hand-overs, \(pathChanges) path changes, \(returnChecks) return checks, "

@@ -59,7 +59,9 @@ struct WireChecker {
         defer { windows[direction] = window }
         if header.messageID == window.highest { return nil }
         exchanges[header.exchangeType.rawValue, default: 0] += 1
-        let expected: UInt32 = window.highest.map { $0 + 1 } ?? (header.exchangeType == .ikeAuth ? 1 : 0)
+        // IKE_SA_INIT had 0, where it came before.
+        let isSetup = header.exchangeType == .ikeAuth || header.exchangeType == .ikeIntermediate
+        let expected: UInt32 = window.highest.map { $0 + 1 } ?? (isSetup ? 1 : 0)
         let previous = window.highest
         window.highest = header.messageID
         guard header.messageID == expected else { return "\(describe(header)): expected Message ID \(expected)" }

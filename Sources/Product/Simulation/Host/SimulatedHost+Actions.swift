@@ -16,8 +16,7 @@ extension SimulatedHost {
             generate(id) { try? $0.encapsulate(method, peerValue: peerPublic) }
         case .computeSharedSecret(let id, let handle, let method, let peerPublic):
             share(id, handle, method, peerPublic)
-        // No simulated host has such a key.
-        case .mixPPK(let id, _): answer(.ppkMixed(id, nil))
+        case .mixPPK(let id, let request): mixPPK(id, request)
         case .discardKeyExchange(let handle):
             guard description.sabotage != .keepsPrivateKeys else { return }
             if vault.take(handle) == nil { world.find(.privateKey, "\(name) discards handle \(handle.rawValue) again") }
@@ -74,6 +73,17 @@ extension SimulatedHost {
         }
         let handle = vault.keep(key)
         answer(.keyExchangeGenerated(id, handle: handle, publicValue: key.publicValue))
+    }
+
+    /// The name under which a host holds its post-quantum pre-shared key.
+    static let ppkName = "ppk"
+
+    /// Every host holds the same key, as RFC 8784 has it.
+    private func mixPPK(_ id: OperationID, _ request: PPKRequest) {
+        guard !fails(), request.key == KeyID(Self.ppkName) else { return answer(.ppkMixed(id, nil)) }
+        let secret = SecretBytes(Array("a simulated post-quantum pre-shared key".utf8))
+        let schedule = IKEKeySchedule(provider: crypto)
+        answer(.ppkMixed(id, try? schedule.mixed(request.keys, prf: request.prf, ppk: secret)))
     }
 
     private func share(

@@ -83,8 +83,19 @@ extension Scenario {
             ciphers: [cipher],
             prfs: [.hmacSHA256],
             integrities: cipher.algorithm.isAEAD ? [] : [.hmacSHA256_128],
-            keyExchanges: methods
+            keyExchanges: methods,
+            additionalKeyExchanges: additional
         )
+    }
+
+    private func ppkSettings(isGateway: Bool) -> PPKSettings? {
+        ppk.map { ppk in
+            let name = ppk.isUnknown && !isGateway ? "another" : "simulated"
+            return PPKSettings(
+                entries: [.init(identifier: Array(name.utf8), key: KeyID(SimulatedHost.ppkName))],
+                isRequired: isGateway ? ppk.gatewayRequires : ppk.agentsRequire
+            )
+        }
     }
 
     private func connection(
@@ -99,7 +110,7 @@ extension Scenario {
         ]
         var timing: ConnectionTiming = site ? .site : ConnectionTiming()
         timing.ikeRekey = ikeRekey
-        return ConnectionConfiguration(
+        var connection = ConnectionConfiguration(
             name: "tunnel",
             localIdentity: .fqdn(local),
             remoteIdentity: remote,
@@ -113,6 +124,10 @@ extension Scenario {
             fragmentBytes: fragmentBytes,
             timing: timing
         )
+        connection.ppk = ppkSettings(isGateway: local == Self.gatewayName)
+        // With it, every IKE SA that stands has them: nothing on the path may talk them away.
+        connection.requiresPostQuantum = !additional.isEmpty
+        return connection
     }
 
     /// Child `index`, as the agent asks for it or the gateway accepts it.
@@ -126,7 +141,8 @@ extension Scenario {
                 ESPProposal(
                     ciphers: [cipher],
                     integrities: cipher.algorithm.isAEAD ? [] : [.hmacSHA256_128],
-                    keyExchanges: [.x25519]
+                    keyExchanges: [.x25519],
+                    additionalKeyExchanges: Array(additional.prefix(1))
                 )
             ],
             localSelectors: isAgent ? near : [TrafficSelector(addresses: servers)],

@@ -1,7 +1,16 @@
+import IKEMessage
 import IPsecTypes
 
 /// One run's settings, all drawn from its seed.
 struct Scenario {
+    /// What gateway and agents know of a post-quantum pre-shared key.
+    struct SharedPPK {
+        var gatewayRequires: Bool
+        var agentsRequire: Bool
+        /// Whether the agents call it otherwise, so that both go on without.
+        var isUnknown: Bool
+    }
+
     enum Credentials: CaseIterable {
         case certificate
         case preSharedKey
@@ -64,6 +73,10 @@ struct Scenario {
     var childHard: Duration = .seconds(1800)
     var ikeRekey: ClosedRange<Duration> = .seconds(3000) ... .seconds(3600)
     var packetLimit: UInt64?
+    /// Additional key exchanges (RFC 9370) of IKE SAs and, the first of them, of Child SAs.
+    var additional: [[KeyExchangeMethod]] = []
+    /// The post-quantum pre-shared key (RFC 8784); nil for none.
+    var ppk: SharedPPK?
     var cipher = CipherChoice(.aesGCM16, keyBits: 256)
     var trafficPause: Duration? = .milliseconds(700)
     /// How long things go wrong.
@@ -154,6 +167,7 @@ struct Scenario {
             strangers = true
             agents = random.number(2...3)
         case .moving, .persisted, .clocks, .adversary, .flood: adaptToTrouble(using: &random)
+        case .hybrid, .ppk: adaptToPostQuantum(using: &random)
         case .longRun:
             turmoil = .seconds(3 * 3600 + 600)
             agents = 1
@@ -161,6 +175,34 @@ struct Scenario {
             trafficPause = random.chance(500) ? .seconds(7) : nil
             conditions.loss = random.pick([0, 0, 30])
         }
+    }
+
+    private mutating func adaptToPostQuantum(using random: inout SplitMix64) {
+        conditions.loss = random.pick([0, 0, 50, 150])
+        conditions.reordering = random.pick([0, 200, 400])
+        conditions.duplication = random.pick([0, 200])
+        if kind == .hybrid || random.chance(500) {
+            additional = random.pick([
+                [[.mlKEM768]], [[.mlKEM1024]], [[.mlKEM768], [.ecp384]], [[.ecp384], [.mlKEM1024], [.mlKEM768]],
+            ])
+        }
+        if random.chance(400) {
+            childRekey = .seconds(8) ... .seconds(12)
+            childHard = .seconds(60)
+            ikeRekey = .seconds(20) ... .seconds(30)
+        }
+        if random.chance(300) { (conditions.mtu, fragmentBytes) = (1000, 576) }
+        if random.chance(300) { conditions.corruption = random.number(5...40) }
+        if random.chance(300) { adversary = .random(using: &random) }
+        if random.chance(200) { (answerLatency, answerFaults) = (.zero ... .milliseconds(300), 20) }
+        if random.chance(300) { disturbances += [.crash, .handOver] }
+        guard kind == .ppk else { return }
+        let isUnknown = random.chance(250)
+        ppk = SharedPPK(
+            gatewayRequires: !isUnknown && random.chance(500),
+            agentsRequire: !isUnknown && random.chance(500),
+            isUnknown: isUnknown
+        )
     }
 
     /// Families whose hosts are hit from outside.

@@ -36,4 +36,8 @@ public enum ScenarioKind: String, Sendable, CaseIterable {
     case adversary
     /// Strangers flood the gateway with IKE_SA_INIT.
     case flood
+    /// Additional key exchanges, in IKE_INTERMEDIATE and IKE_FOLLOWUP_KE, over networks that lose, reorder and cut.
+    case hybrid
+    /// Post-quantum pre-shared keys, mandatory and optional, some unknown to the other end.
+    case ppk
 }

@@ -1,3 +1,4 @@
+import IKEMessage
 import IKEv2
 import IPsecTypes
 
@@ -65,6 +66,8 @@ public final class ScenarioRun {
         var statistics = world.statistics
         statistics.runs = 1
         statistics.fragments = world.wire.fragments
+        statistics.intermediates = world.wire.exchanges[ExchangeType.ikeIntermediate.rawValue] ?? 0
+        statistics.followUps = world.wire.exchanges[ExchangeType.ikeFollowupKE.rawValue] ?? 0
         statistics.packetsSent = world.traffic.sentCount
         statistics.packetsDelivered = world.traffic.deliveredCount
         statistics.sealed = world.ledger.sealed
@@ -135,7 +138,7 @@ public final class ScenarioRun {
         world.run(for: .seconds(35))
         guard world.findings.isEmpty else { return }
         // Where rekeyings never pause, something lingers at any moment; the end tells.
-        guard scenario.kind != .rekeying else { return }
+        guard scenario.ikeRekey.lowerBound > .seconds(60) else { return }
         settle { (honestAgents + [gateway]).flatMap(world.leftovers) }
     }
 

@@ -107,6 +107,7 @@ extension Engine {
         successor.childCollisions = sa.childCollisions
         successor.tasks += sa.tasks.filter { ![.rekeyIKE, .deleteIKE, .probe].contains($0.task) }
         sa.tasks = []
+        takeOverRequest(sa, successor)
         renewTicket(sa, successor)
         sa.returning = ReturnState()
         successor.predecessor = nil
@@ -128,6 +129,20 @@ extension Engine {
         touch(sa)
         touch(successor)
         report(.ikeRekeyed(status(of: successor)))
+    }
+
+    /// Our request for a Child SA whose answer is still on its way. The peer has refused it, for it was rekeying the IKE SA
+    /// (RFC 7296 §2.25.2), which takes a while with IKE_FOLLOWUP_KE; the answer comes to an IKE SA that has no children any
+    /// more, or never. The successor asks again.
+    private func takeOverRequest(_ sa: IKESA, _ successor: IKESA) {
+        guard case .createChild(let negotiation)? = sa.requests.outstanding?.context else { return }
+        let retry = now + jittered(sa.connection.timing.temporaryFailureRetry)
+        guard let spi = negotiation.rekeyed else {
+            return enqueue(successor, .createChild(negotiation.configuration), notBefore: retry)
+        }
+        guard let old = successor.child(inbound: spi), old.phase == .rekeying else { return }
+        old.phase = old.peerRekeying == nil ? .installed : .replaced
+        if old.phase == .installed { enqueue(successor, .rekeyChild(spi), notBefore: retry) }
     }
 
     /// The peer uses an IKE SA that we keep in waiting because our own rekeying is under way: it did not notice ours, so its
