@@ -21,43 +21,32 @@ struct EAPTLSPeer: PeerMethod {
     }
 
     mutating func receive(_ data: [UInt8], using random: inout some RandomNumberGenerator) -> PeerStep {
-        let fragment: TLSFragment
         do throws(EAPFailure) {
-            fragment = try TLSFragment(parsing: data)
+            guard case .idle = state else { return try step(tunnel.receive(data)) }
+            let hello = try tunnel.begin(data) { $0.data.isEmpty }
+            state = .handshaking
+            return try step(hello)
         } catch {
             return .failed(error)
         }
-        if case .idle = state {
-            guard fragment.isStart, fragment.data.isEmpty else {
-                return .failed(.unexpected("EAP-TLS without a start"))
-            }
-            state = .handshaking
-            return step(tunnel.hello())
-        }
-        guard !fragment.isStart else { return .failed(.unexpected("a second start of EAP-TLS")) }
-        return step(tunnel.receive(fragment))
     }
 
-    private mutating func step(_ event: TLSTunnel.Event) -> PeerStep {
-        switch event {
+    private mutating func step(_ progress: TLSTunnel.Progress) throws(EAPFailure) -> PeerStep {
+        switch progress {
         case .send(let data): return .response(data)
-        case .failed(let failure): return .failed(failure)
-        case .closed: return .failed(.tls("the server closed the session"))
-        case .nothing: return .failed(.unexpected("an empty EAP-TLS request"))
+        case .nothing: throw .unexpected("an empty EAP-TLS request")
         case .established(let plaintext):
-            guard plaintext.isEmpty else { return .failed(.unexpected("data inside EAP-TLS")) }
+            guard plaintext.isEmpty else { throw .unexpected("data inside EAP-TLS") }
             state = .judging
-            return .verify(EAPCertificateQuestion(chain: tunnel.engine.peerChain, claimed: "", isServer: true))
+            return .verify(tunnel.question())
         case .plaintext(let plaintext):
-            guard case .committing(let success) = state else {
-                return .failed(.unexpected("data inside EAP-TLS"))
-            }
+            guard case .committing(let success) = state else { throw .unexpected("data inside EAP-TLS") }
             // Records of TLS's own may come before the commitment: an unwanted ticket, for one.
             if plaintext == [0] {
                 outcome = success
                 state = .done
             } else if !plaintext.isEmpty {
-                return .failed(.unexpected("data inside EAP-TLS"))
+                throw .unexpected("data inside EAP-TLS")
             }
             return .response(tunnel.flush())
         }

@@ -27,26 +27,22 @@ struct EAPTLSServer: ServerMethod {
         identifier: UInt8,
         using random: inout some RandomNumberGenerator
     ) -> ServerStep {
-        let fragment: TLSFragment
         do throws(EAPFailure) {
-            fragment = try TLSFragment(parsing: data)
+            switch try tunnel.receive(data) {
+            case .send(let data): return .request(data)
+            case .established(let plaintext):
+                guard plaintext.isEmpty else { throw .unexpected("data inside EAP-TLS") }
+                state = .judging
+                // Before the client may believe that it is in: with TLS 1.2 our Finished still waits, with 1.3 the
+                // commitment.
+                return .verify(tunnel.question(claimed: claimed))
+            case .plaintext: throw .unexpected("data inside EAP-TLS")
+            case .nothing:
+                guard case .finishing(let success) = state else { throw .unexpected("an empty EAP-TLS response") }
+                return .done(success)
+            }
         } catch {
             return .failed(error)
-        }
-        guard !fragment.isStart else { return .failed(.unexpected("a TLS start from the peer")) }
-        switch tunnel.receive(fragment) {
-        case .send(let data): return .request(data)
-        case .failed(let failure): return .failed(failure)
-        case .closed: return .failed(.tls("the peer closed the session"))
-        case .established(let plaintext):
-            guard plaintext.isEmpty else { return .failed(.unexpected("data inside EAP-TLS")) }
-            state = .judging
-            // Before the client may believe that it is in: with TLS 1.2 our Finished still waits, with 1.3 the commitment.
-            return .verify(EAPCertificateQuestion(chain: tunnel.engine.peerChain, claimed: claimed, isServer: false))
-        case .plaintext: return .failed(.unexpected("data inside EAP-TLS"))
-        case .nothing:
-            guard case .finishing(let success) = state else { return .failed(.unexpected("an empty EAP-TLS response")) }
-            return .done(success)
         }
     }
 

@@ -2,8 +2,20 @@ import IPsecTypes
 
 /// A TLS session inside EAP, at either end: what EAP-TLS and EAP-TTLS have in common.
 struct TLSTunnel: Sendable {
+    /// What Type-Data of the other side came to, where the conversation goes on.
+    enum Progress: Sendable {
+        /// As ``Event/send(_:)``.
+        case send([UInt8])
+        /// As ``Event/established(plaintext:)``.
+        case established(plaintext: [UInt8])
+        /// As ``Event/plaintext(_:)``.
+        case plaintext([UInt8])
+        /// As ``Event/nothing``.
+        case nothing
+    }
+
     /// What a packet amounted to.
-    enum Event: Sendable {
+    private enum Event: Sendable {
         /// Send this Type-Data: a fragment, an acknowledgement or a message of the handshake.
         case send([UInt8])
         /// The handshake is complete. What the engine has to say still waits for ``flush()``; `plaintext` came with it.
@@ -33,8 +45,39 @@ struct TLSTunnel: Sendable {
         channel = TLSMessageChannel(packetSize: packetSize)
     }
 
-    /// The client's first message.
-    mutating func hello() -> Event { advance([]) }
+    /// Takes the server's start, whose content `isPlain` judges, and gives the client's first message.
+    mutating func begin(_ data: [UInt8], isPlain: (TLSFragment) -> Bool) throws(EAPFailure) -> Progress {
+        let fragment = try TLSFragment(parsing: data)
+        guard fragment.isStart, isPlain(fragment) else { throw .unexpected("\(name) without a start") }
+        return try progress(advance([]))
+    }
+
+    /// Takes Type-Data after the start.
+    mutating func receive(_ data: [UInt8]) throws(EAPFailure) -> Progress {
+        let fragment = try TLSFragment(parsing: data)
+        guard !fragment.isStart else {
+            throw .unexpected(isServer ? "a TLS start from the peer" : "a second start of \(name)")
+        }
+        return try progress(receive(fragment))
+    }
+
+    private func progress(_ event: Event) throws(EAPFailure) -> Progress {
+        switch event {
+        case .send(let data): return .send(data)
+        case .established(let plaintext): return .established(plaintext: plaintext)
+        case .plaintext(let plaintext): return .plaintext(plaintext)
+        case .nothing: return .nothing
+        case .failed(let failure): throw failure
+        case .closed: throw .tls("the \(isServer ? "peer" : "server") closed the session")
+        }
+    }
+
+    private var name: String { method == .ttls ? "EAP-TTLS" : "EAP-TLS" }
+
+    /// The other side's certificate is to be judged.
+    func question(claimed: String = "") -> EAPCertificateQuestion {
+        EAPCertificateQuestion(chain: engine.peerChain, claimed: claimed, isServer: !isServer)
+    }
 
     /// The next fragment of what is to be sent, or an acknowledgement.
     mutating func flush() -> [UInt8] { channel.next().bytes }
@@ -46,8 +89,7 @@ struct TLSTunnel: Sendable {
         return true
     }
 
-    /// Takes a fragment. The S bit is for its caller to judge.
-    mutating func receive(_ fragment: TLSFragment) -> Event {
+    private mutating func receive(_ fragment: TLSFragment) -> Event {
         // RFC 5281 §9.2.1: version 0 is the one that was agreed on; in EAP-TLS the bits are reserved and passed over.
         guard method != .ttls || fragment.version == 0 else { return .failed(.unexpected("a version of EAP-TTLS")) }
         do throws(EAPFailure) {

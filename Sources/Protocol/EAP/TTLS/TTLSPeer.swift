@@ -30,34 +30,28 @@ struct TTLSPeer: PeerMethod {
 
     mutating func receive(_ data: [UInt8], using random: inout some RandomNumberGenerator) -> PeerStep {
         do throws(EAPFailure) {
-            let fragment = try TLSFragment(parsing: data)
-            if case .idle = state {
-                // A server of a later version offers it here, and version 0 is what we answer with (RFC 5281 §9.2.1). The
-                // hints that a start may carry (§9.2) are for clients with several servers to tell apart.
-                guard fragment.isStart, !fragment.hasMore else { throw .unexpected("EAP-TTLS without a start") }
-                state = .handshaking
-                return try step(tunnel.hello(), using: &random)
-            }
-            guard !fragment.isStart else { throw .unexpected("a second start of EAP-TTLS") }
-            return try step(tunnel.receive(fragment), using: &random)
+            guard case .idle = state else { return try step(tunnel.receive(data), using: &random) }
+            // A server of a later version offers it here, and version 0 is what we answer with (RFC 5281 §9.2.1). The hints
+            // that a start may carry (§9.2) are for clients with several servers to tell apart.
+            let hello = try tunnel.begin(data) { !$0.hasMore }
+            state = .handshaking
+            return try step(hello, using: &random)
         } catch {
             return .failed(error)
         }
     }
 
     private mutating func step(
-        _ event: TLSTunnel.Event,
+        _ progress: TLSTunnel.Progress,
         using random: inout some RandomNumberGenerator
     ) throws(EAPFailure) -> PeerStep {
-        switch event {
+        switch progress {
         case .send(let data): return .response(data)
-        case .failed(let failure): throw failure
-        case .closed: throw .tls("the server closed the session")
         case .nothing: throw .unexpected("an empty EAP-TTLS request")
         case .established(let plaintext):
             guard plaintext.isEmpty else { throw .unexpected("data before the user's") }
             state = .judging
-            return .verify(EAPCertificateQuestion(chain: tunnel.engine.peerChain, claimed: "", isServer: true))
+            return .verify(tunnel.question())
         case .plaintext(let plaintext):
             // Records of TLS's own, such as an unwanted ticket.
             if plaintext.isEmpty { return .response(tunnel.flush()) }

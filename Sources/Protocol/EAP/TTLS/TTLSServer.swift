@@ -37,12 +37,8 @@ struct TTLSServer: ServerMethod {
         using random: inout some RandomNumberGenerator
     ) -> ServerStep {
         do throws(EAPFailure) {
-            let fragment = try TLSFragment(parsing: data)
-            guard !fragment.isStart else { throw .unexpected("a TLS start from the peer") }
-            switch tunnel.receive(fragment) {
+            switch try tunnel.receive(data) {
             case .send(let data): return .request(data)
-            case .failed(let failure): throw failure
-            case .closed: throw .tls("the peer closed the session")
             case .established(let plaintext):
                 state = .open
                 // With TLS 1.2 our Finished still waits; with 1.3 the peer may have begun already.

@@ -6,19 +6,31 @@ import IPsecTypes
 // and a key exchange that fit, nothing is stored (RFC 7296 §2.6).
 
 extension Engine {
-    func receiveInitialRequest(_ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
+    /// The first request of an initiator, IKE_SA_INIT or IKE_SESSION_RESUME: how the table of half-open IKE SAs will know it.
+    /// nil when it is dropped, or has been answered before.
+    func newcomer(_ header: IKEHeader, _ datagram: [UInt8], _ path: Path) -> HalfOpenTable.Key? {
         guard header.flags.contains(.initiator), header.responderSPI == .zero, header.messageID == 0 else {
-            return drop(.malformedInit, path)
+            drop(.malformedInit, path)
+            return nil
         }
-        guard datagram.count <= configuration.limits.initialBytes else { return drop(.limit, path) }
+        guard datagram.count <= configuration.limits.initialBytes else {
+            drop(.limit, path)
+            return nil
+        }
         let key = HalfOpenTable.Key(initiatorSPI: header.initiatorSPI, remote: path.remote)
         for spi in halfOpen.candidates(key) {
             guard let handshake = sas[spi]?.handshake, handshake.request == datagram else { continue }
             // RFC 7296 §2.1: the same request gets the same response. There is none yet while keys are being made.
-            guard !handshake.response.isEmpty else { return }
+            guard !handshake.response.isEmpty else { return nil }
             statistics.retransmitted += 1
-            return send([handshake.response], path)
+            send([handshake.response], path)
+            return nil
         }
+        return key
+    }
+
+    func receiveInitialRequest(_ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
+        guard let key = newcomer(header, datagram, path) else { return }
         let payloads: [Payload]
         do {
             payloads = try IKEMessage.parse(datagram.span).payloads

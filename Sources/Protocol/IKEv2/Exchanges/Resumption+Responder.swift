@@ -12,16 +12,7 @@ import IPsecTypes
 
 extension Engine {
     func receiveResumeRequest(_ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
-        guard header.flags.contains(.initiator), header.responderSPI == .zero, header.messageID == 0 else {
-            return drop(.malformedInit, path)
-        }
-        guard datagram.count <= configuration.limits.initialBytes else { return drop(.limit, path) }
-        let key = HalfOpenTable.Key(initiatorSPI: header.initiatorSPI, remote: path.remote)
-        for spi in halfOpen.candidates(key) {
-            guard let handshake = sas[spi]?.handshake, handshake.request == datagram else { continue }
-            statistics.retransmitted += 1
-            return send([handshake.response], path)
-        }
+        guard newcomer(header, datagram, path) != nil else { return }
         guard let payloads = try? IKEMessage.parse(datagram.span).payloads, let nonce = payloads.nonce,
             let ticket = payloads.notify(.ticketOpaque)?.data
         else { return drop(.malformedInit, path) }
