@@ -133,6 +133,34 @@ struct DynamicAuthorizationTests {
         }
     }
 
+    @Test("E10: after a change of settings a request that was carried out before is played back in vain")
+    func replayAfterReload() throws {
+        var server = Self.server()
+        let packet = Self.packet(.disconnectRequest, [Self.session])
+        guard case .request(let request) = server.receive(packet.encoded, from: Self.client, wallClock: Self.start)
+        else {
+            Issue.record("not taken")
+            return
+        }
+        let answer = server.answer(request, nil)
+        var next = server.reconfigured(
+            clients: [DynamicClient(address: Self.client.address, secret: Self.secret)],
+            nasIdentifier: "gw-fra1",
+            nasAddresses: []
+        )
+        guard case .answer(answer) = next.receive(packet.encoded, from: Self.client, wallClock: Self.start) else {
+            Issue.record("taken twice")
+            return
+        }
+        var stranger = server.reconfigured(clients: [], nasIdentifier: "gw-fra1", nasAddresses: [])
+        guard
+            case .discarded(.unknownClient) = stranger.receive(packet.encoded, from: Self.client, wallClock: Self.start)
+        else {
+            Issue.record("a client of before is still one")
+            return
+        }
+    }
+
     @Test("E10: strangers, other secrets, missing and changed authenticators are discarded without an answer")
     func forged() throws {
         let good = Self.packet(.disconnectRequest, [Self.session])

@@ -11,7 +11,7 @@ import Testing
 @testable import Runtime
 
 /// A RADIUS server on the loopback interface, in a thread of its own: what it answers is the test's.
-private final class LoopbackServer: Sendable {
+final class LoopbackServer: Sendable {
     static let secret = SecretBytes(Array("a secret of the loopback".utf8))
     let port: UInt16
 
@@ -39,21 +39,24 @@ private final class LoopbackServer: Sendable {
         port = try #require(ready.wait(seconds: 5))
     }
 
+    /// A service that has this server alone, for both purposes.
+    var parts: RADIUSService.Parts {
+        var settings = RADIUSClientSettings()
+        settings.timeout = .milliseconds(200)
+        settings.budget = .seconds(2)
+        let server = RADIUSServer(
+            name: "loop",
+            endpoint: Endpoint(.v4(0x7f00_0001), port: port),
+            secret: Self.secret
+        )
+        return RADIUSService.Parts(access: [server], accounting: [server], settings: settings, nasIdentifier: "gw")
+    }
+
+    static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    static let handlers = RADIUSService.Handlers(dynamic: { _, answer in answer(nil) }, health: { _, _ in })
+
     var service: RADIUSService {
-        get throws {
-            var settings = RADIUSClientSettings()
-            settings.timeout = .milliseconds(200)
-            settings.budget = .seconds(2)
-            let server = RADIUSServer(
-                name: "loop",
-                endpoint: Endpoint(.v4(0x7f00_0001), port: port),
-                secret: Self.secret
-            )
-            let parts = RADIUSService.Parts(access: [server], settings: settings, nasIdentifier: "gw")
-            let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            let handlers = RADIUSService.Handlers(dynamic: { _, answer in answer(nil) }, health: { _, _ in })
-            return try RADIUSService(parts, logger: quiet, handlers: handlers)
-        }
+        get throws { try RADIUSService(parts, logger: Self.quiet, handlers: Self.handlers) }
     }
 }
 

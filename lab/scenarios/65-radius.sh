@@ -62,7 +62,7 @@ radius_gateway() {
   # An EAP-TLS peer of strongSwan's holds the server's certificate against the gateway's name, unless told otherwise.
   EKU=serverAuth,clientAuth,1.3.6.1.5.5.7.3.17 pki gw.lab=DNS:gw.lab,IP:203.0.113.10 radius.lab=DNS:radius.lab,DNS:gw.lab alice=DNS:alice.lab
   radius r1 start --netns "$P-registry" --addr 10.20.0.2 --pki "$W/pki" --cert radius.lab
-  peer b culvert gw local=203.0.113.10 lid=gw.lab rid=caller.lab lts=10.20.0.0/24 pool=10.99.0.0/24 auth=cert pki="$W/pki" cert=gw.lab
+  peer b culvert gw local=203.0.113.10 lid=gw.lab rid=caller.lab lts=10.20.0.0/24,fd20::/64 pool=10.99.0.0/24,fd99::/112 auth=cert pki="$W/pki" cert=gw.lab
   umask 077; echo "$radius_secret" > "$W/b/radius.secret"
   {
     echo "eap:"; echo "  server: radius"
@@ -73,8 +73,8 @@ radius_gateway() {
     for line in "$@"; do echo "  $line"; done
   } >> "$W/b/gateway.yaml"
   {
-    echo "version: 1"; echo "resources:"; echo '  lan: {address: "10.20.0.0/24", ports: [any]}'
-    echo "peers:"; echo "  - {name: operators, eap_group: ops, allow: [lan]}"; echo "  - {name: staff, eap_group: staff, allow: [lan]}"
+    echo "version: 1"; echo "resources:"; echo '  lan: {address: "10.20.0.0/24", ports: [any]}'; echo '  lan6: {address: "fd20::/64", ports: [any]}'
+    echo "peers:"; echo "  - {name: operators, eap_group: ops, allow: [lan, lan6]}"; echo "  - {name: staff, eap_group: staff, allow: [lan]}"
   } > "$W/b/policy.yaml"
   start b
 }
@@ -93,7 +93,7 @@ radius_eap() { # EAP-METHOD KEYs of the caller
   radius_gateway 'ask_identity: true' 'interim: 60s'
   radius_caller "$@"
   call
-  expect "the framed address is the caller's" fact_is a vip 10.99.0.77
+  expect "the framed address is the caller's" fact_has a vip '(^| )10\.99\.0\.77( |$)'
   ping_through 10.20.0.2 20
   expect_soon 5 "accounting: Start" detail_has 'Acct-Status-Type = Start'
   expect "with the framed address" detail_has 'Framed-IP-Address = 10.99.0.77'
@@ -108,6 +108,8 @@ radius_eap() { # EAP-METHOD KEYs of the caller
 radius_agent() { local radius_kind=culvert; radius_eap "$@"; }
 scenario radius-agent "Culvert's agent by EAP-MSCHAPv2 through Culvert to FreeRADIUS" radius_agent mschapv2 auth=mschapv2 lid=runner.lab
 scenario radius-eap-mschapv2 "strongSwan by EAP-MSCHAPv2 through Culvert to FreeRADIUS; accounting" radius_eap mschapv2 auth=mschapv2 lid=runner.lab
+scenario radius-eap-ttls "strongSwan by EAP-TTLS through Culvert to FreeRADIUS; accounting" radius_eap ttls auth=ttls lid=runner.lab
+scenario radius-agent-ttls "Culvert's agent by EAP-TTLS through Culvert to FreeRADIUS" radius_agent ttls auth=ttls lid=runner.lab
 scenario radius-eap-tls "strongSwan by EAP-TLS through Culvert to FreeRADIUS; accounting" radius_eap eap-tls auth=eap-tls cert=alice lid=alice.lab
 
 radius_failover() {
@@ -208,3 +210,48 @@ radius_session_timeout() {
   nothing_left b
 }
 scenario radius-session-timeout "Session-Timeout ends the IKE SA; Class alone makes the group" radius_session_timeout
+
+radius_ipv6() { # the server gives an address of each family; an agent of Culvert's
+  local radius_kind=culvert
+  need_freeradius; net up
+  radius r1 user alice alice-pw 'Filter-Id := "ops"' 'Framed-IP-Address := 10.99.0.77' 'Framed-IPv6-Address := fd99::77'
+  radius_gateway
+  radius_caller auth=mschapv2 lid=alice vips=0.0.0.0,:: rts=10.20.0.0/24,fd20::/64
+  call
+  expect "both addresses are the server's" fact_is a vip "10.99.0.77 fd99::77"
+  expect "the IPv6 address is on the agent's interface" sh -c "ip -n $P-runner addr show | grep -q 'inet6 fd99::77/128'"
+  ping_through fd20::2
+  ping_through 10.20.0.2
+  expect_soon 5 "accounting tells the IPv6 address" detail_has 'Framed-IPv6-Address = fd99::77'
+  on a down
+  nothing_left b
+}
+scenario radius-ipv6 "Framed-IPv6-Address of FreeRADIUS: the agent has it, and traffic goes by it" radius_ipv6
+scenario radius-foreign-address6 "a Framed-IPv6-Address outside the pool is refused (E12)" radius_refuses 'Framed-IPv6-Address := 2001:db8:66::7' 'ADDR_FAIL|INTERNAL_ADDRESS_FAILURE' 'no address that the pools may give' vips=0.0.0.0,::
+
+radius_reload() { # another server with another secret, by reload alone
+  local second=Nh4Wt8Rb2Kx6Vp9Zc3Lm7Qf5Ys1Jd
+  need_freeradius; net up
+  radius r1 user alice alice-pw 'Filter-Id := "ops"'
+  radius_gateway 'interim: 60s'
+  radius_caller auth=mschapv2 lid=alice
+  call; ping_through
+  expect_soon 5 "the first server has the Start" detail_has 'Acct-Status-Type = Start'
+  cp "$W/b/gateway.yaml" "$W/b/gateway.yaml.good"
+  sed -i 's/address: 10.20.0.2, secret_file: radius.secret/address: 10.20.0.2, secret_file: nowhere.secret/' "$W/b/gateway.yaml"
+  if on b ctl gateway reload > "$W/reload.out" 2>&1; then fail "a secret that is not there was taken"; fi
+  expect "a bad section is refused by its file" grep -q 'nowhere.secret' "$W/reload.out"
+  ip -n "$P-registry" addr add 10.20.0.3/24 dev brlan
+  radius r2 user alice alice-pw 'Filter-Id := "ops"'
+  radius r2 start --netns "$P-registry" --addr 10.20.0.3 --secret "$second" --pki "$W/pki" --cert radius.lab
+  echo "$second" > "$W/b/second.secret"; chmod 600 "$W/b/second.secret"
+  sed 's/name: r1, address: 10.20.0.2, secret_file: radius.secret/name: r2, address: 10.20.0.3, secret_file: second.secret/' "$W/b/gateway.yaml.good" > "$W/b/gateway.yaml"
+  radius r1 stop
+  on b ctl gateway reload > "$W/reload.out" 2>&1 || fail "reload: $(cat "$W/reload.out")"
+  ping_through
+  on a down; nothing_left b
+  expect_soon 10 "the Stop of the first session goes to the second server" sh -c "grep -q 'Acct-Status-Type = Stop' '$W/r2/detail'"
+  call; ping_through
+  expect "the second server has let the caller in" grep -q 'Login OK.*alice' "$W/r2/out"
+}
+scenario radius-reload "another RADIUS server and secret by reload: no tunnel falls, no record is lost" radius_reload

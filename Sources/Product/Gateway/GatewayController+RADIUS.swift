@@ -31,7 +31,7 @@ extension GatewayController {
 
     /// Remembers a session that is about to start.
     func remember(_ session: Session, _ request: AuthorizationRequest) {
-        guard parts.radius != nil else { return }
+        guard parts.radius?.current != nil else { return }
         radiusSessions[session.id] = RADIUSSession(
             acceptance(request),
             identity: request.verified.eap?.name ?? session.subject.identity.value,

@@ -25,8 +25,8 @@ final class GatewayController: ShardDelegate {
         var makeSessionID: @Sendable () -> String
         /// The newest revocations: what was revoked between a peer's verification and its authorization still counts.
         var revocation: @Sendable () -> any RevocationView
-        /// RADIUS servers; nil without any.
-        var radius: RADIUSService?
+        /// RADIUS servers, those of the newest reload; nil where nothing can be asked.
+        var radius: RADIUSSwitch?
         /// Which identity had which address; nil where nothing is remembered.
         var leases: LeaseBook?
     }

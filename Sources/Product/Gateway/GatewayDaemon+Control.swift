@@ -54,6 +54,9 @@ extension GatewayDaemon {
                 )
             }
             let loaded = try LoadedGateway.load(configuration, previous: old.policy, available: available)
+            // First what can still fail; a running gateway keeps everything then.
+            let parts = try configuration.radiusParts()
+            try radius.replace(parts)
             let watcher = revocation
             let oracle = loaded.oracle(crypto)
             let authenticator = loaded.authenticator(crypto, registry) { watcher.view }
@@ -80,7 +83,6 @@ extension GatewayDaemon {
     static func restartOnly(_ old: GatewayConfiguration, _ new: GatewayConfiguration) -> [String] {
         var keys: [String] = []
         if old.listen != new.listen { keys.append("listen") }
-        if old.radius != new.radius { keys.append("radius") }
         if old.network.tun != new.network.tun { keys.append("network.tun") }
         if old.network.mtu != new.network.mtu { keys.append("network.mtu") }
         if old.network.snat != new.network.snat { keys.append("network.snat") }

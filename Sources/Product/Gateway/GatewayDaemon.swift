@@ -151,7 +151,7 @@ public final class GatewayDaemon: Sendable {
         _ logger: Logger,
         _ pool: BoundedPool,
         _ eap: EAPRouter,
-        _ radius: RADIUSService?,
+        _ radius: RADIUSSwitch?,
         _ leases: LeaseBook?
     ) throws(CulvertError) -> ControlShard {
         let configuration = loaded.configuration

@@ -9,8 +9,8 @@ import Synchronization
 
 /// The RADIUS service of a gateway, with the wires to shard and audit trail. Nothing without `radius.servers`.
 final class GatewayRADIUS: Sendable {
-    /// The service; nil without servers.
-    let service: RADIUSService?
+    /// The service in force.
+    let service: RADIUSSwitch
     private let run: String
     private static let stopGrace = 2.0
 
@@ -26,10 +26,7 @@ final class GatewayRADIUS: Sendable {
         shard: @escaping @Sendable () -> ControlShard?
     ) throws(CulvertError) {
         self.run = run
-        guard let parts = try loaded.configuration.radiusParts() else {
-            service = nil
-            return
-        }
+        let parts = try loaded.configuration.radiusParts()
         let gateway = loaded.configuration.name
         let handlers = RADIUSService.Handlers(
             dynamic: { request, answer in
@@ -48,33 +45,41 @@ final class GatewayRADIUS: Sendable {
             }
         )
         do throws(IOFailure) {
-            let service = try RADIUSService(parts, logger: logger, handlers: handlers)
-            self.service = service
+            service = try RADIUSSwitch(parts, logger: logger, handlers: handlers)
         } catch {
             throw error.culvertError()
         }
         account(.on)
     }
 
+    /// Puts what a reload has read into force. Sessions and their records go on; conversations end where they began.
+    func replace(_ parts: RADIUSService.Parts?) throws(CulvertError) {
+        do throws(IOFailure) {
+            try service.replace(parts)
+        } catch {
+            throw error.culvertError()
+        }
+    }
+
     /// Ends accounting and the service, after the last session.
     func stop() {
         account(.off)
-        service?.stop(grace: Self.stopGrace)
+        service.stop(grace: Self.stopGrace)
     }
 
     /// RFC 2866 §5.1: after Accounting-On a server knows that no session of before is left.
     private func account(_ status: AccountingRecord.Status) {
-        service?.account(
+        service.account(
             AccountingRecord(status, sessionID: run, at: SystemClock.wall, identification: [])
         )
     }
 
     /// The desk for connections whose EAP settings name RADIUS; without servers it refuses.
-    var desk: any EAPDesk { service.map { RADIUSDesk($0) } ?? NoEAPDesk() }
+    var desk: any EAPDesk { service }
 
     /// Counters for status.
     var counters: [String: UInt64] {
-        guard let status = service?.status() else { return [:] }
+        guard let status = service.current?.status() else { return [:] }
         let servers = status.access + status.accounting
         var counters: [String: UInt64] = [
             "radius_servers": UInt64(servers.count),

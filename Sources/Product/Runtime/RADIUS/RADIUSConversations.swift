@@ -34,6 +34,9 @@ struct RADIUSConversations {
     private var sessions: [RADIUSRequestID: EAPSessionID] = [:]
     private(set) var nextDeadline: Instant?
 
+    /// Conversations that go on.
+    var count: Int { entries.count }
+
     init(_ parts: RADIUSService.Parts, _ accepted: RADIUSAcceptances) {
         self.parts = parts
         self.accepted = accepted

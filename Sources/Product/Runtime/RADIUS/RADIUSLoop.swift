@@ -26,13 +26,15 @@ final class RADIUSLoop {
     private var spool = AccountingSpool()
     private var conversations: RADIUSConversations
     private var dynamic: DynamicAuthorization
-    private let listener: DatagramPort?
+    private var listener: DatagramPort?
     private var ports: [Port: DatagramPort] = [:]
     private var portNames: [Port] = []
     private var random = SystemRandom()
     private var waiting: [RADIUSRequestID: @Sendable (RADIUSOutcome) -> Void] = [:]
     private var probing: [RADIUSRequestID: @Sendable (RADIUSOutcome) -> Void] = [:]
     private var stopAt: Instant?
+    /// Another service has taken over: until when conversations may go on.
+    private var retiredUntil: Instant?
     /// Strangers can make us discard at will: log lines of it are few.
     private var discardLines = TokenBucket()
 
@@ -47,7 +49,8 @@ final class RADIUSLoop {
         _ mailbox: Mailbox<RADIUSMessage>,
         _ accepted: RADIUSAcceptances,
         _ logger: Logger,
-        _ handlers: RADIUSService.Handlers
+        _ handlers: RADIUSService.Handlers,
+        _ handover: RADIUSHandover?
     ) throws(IOFailure) {
         self.parts = parts
         self.mailbox = mailbox
@@ -56,11 +59,13 @@ final class RADIUSLoop {
         access = RADIUSClient(servers: parts.access, settings: parts.settings)
         accounting = RADIUSClient(servers: parts.accounting, settings: parts.settings)
         conversations = RADIUSConversations(parts, accepted)
-        dynamic = DynamicAuthorization(
+        let fresh = DynamicAuthorization(clients: [], nasIdentifier: parts.nasIdentifier, nasAddresses: [])
+        dynamic = (handover?.dynamic ?? fresh).reconfigured(
             clients: parts.dynamicClients,
             nasIdentifier: parts.nasIdentifier,
             nasAddresses: [parts.localAddress].compactMap { $0 }
         )
+        if !parts.accounting.isEmpty { for record in handover?.records ?? [] { spool.add(record) } }
         poller = try Poller()
         try poller.add(mailbox.descriptor, .readable, token: Self.mailboxToken)
         if let first = parts.dynamicClients.first {
@@ -85,12 +90,23 @@ final class RADIUSLoop {
             timeouts()
             sendRecords()
             if let stopAt, stopAt <= SystemClock.now || spool.count == 0 { return }
+            if let retiredUntil, retiredUntil <= SystemClock.now || isIdle { return }
         }
+    }
+
+    /// Whether nobody waits for anything.
+    private var isIdle: Bool { waiting.isEmpty && probing.isEmpty && conversations.count == 0 }
+
+    private func retire(_ deadline: Instant) -> RADIUSHandover {
+        listener = nil
+        retiredUntil = deadline
+        return RADIUSHandover(records: spool.surrender(), dynamic: dynamic)
     }
 
     private func wait() {
         let deadlines = [
             access.nextDeadline, accounting.nextDeadline, spool.nextDeadline, conversations.nextDeadline, stopAt,
+            retiredUntil,
         ]
         let now = SystemClock.now
         let pause = deadlines.compactMap { $0 }.min().map { max(.zero, $0 - now) }
@@ -126,6 +142,7 @@ final class RADIUSLoop {
         case .dynamicAnswer(let request, let refusal, let destination, let source):
             listener?.send(dynamic.answer(request, refusal), to: destination, from: source)
         case .status(let body): body(status)
+        case .retire(let deadline, let body): body(retire(deadline))
         case .stop(let deadline): stopAt = deadline
         }
     }

@@ -104,16 +104,25 @@ public final class RADIUSService: Sendable {
     private static let mailboxLimit = 1 << 16
 
     /// Starts the thread; throws when the port of dynamic authorization cannot be had.
-    public init(_ parts: Parts, logger: Logger, handlers: Handlers) throws(IOFailure) {
+    ///
+    /// - Parameters:
+    ///   - accepted: where it is kept what peers were accepted with.
+    ///   - handover: what the service before it has left.
+    public init(
+        _ parts: Parts,
+        logger: Logger,
+        handlers: Handlers,
+        accepted: RADIUSAcceptances = RADIUSAcceptances(),
+        continuing handover: RADIUSHandover? = nil
+    ) throws(IOFailure) {
         let mailbox = try Mailbox<RADIUSMessage>(limit: Self.mailboxLimit)
-        let accepted = RADIUSAcceptances()
         self.mailbox = mailbox
         self.accepted = accepted
         let done = finished
         let begun = Waiting<IOFailure?>()
         let thread = Thread {
             do throws(IOFailure) {
-                let loop = try RADIUSLoop(parts, mailbox, accepted, logger, handlers)
+                let loop = try RADIUSLoop(parts, mailbox, accepted, logger, handlers, handover)
                 begun.finish(nil)
                 loop.run()
             } catch {
@@ -165,6 +174,14 @@ public final class RADIUSService: Sendable {
         return box.wait(seconds: 2)
     }
 
+    /// Another service takes over: this one stops listening, hands on its records, and ends with its last conversation, or at
+    /// `deadline`. nil when the thread does not answer.
+    func retire(until deadline: Instant) -> RADIUSHandover? {
+        let box = Waiting<RADIUSHandover>()
+        guard mailbox.post(.retire(deadline) { box.finish($0) }) else { return nil }
+        return box.wait(seconds: 2)
+    }
+
     /// Gives accounting `grace` seconds to get its last records acknowledged, and ends the thread.
     public func stop(grace: Double) {
         mailbox.post(.stop(SystemClock.now + .milliseconds(Int64(grace * 1000))))
@@ -181,6 +198,7 @@ enum RADIUSMessage: Sendable {
     case account(AccountingRecord)
     case dynamicAnswer(DynamicRequest, DynamicRefusal?, to: Endpoint, from: IPAddress?)
     case status(@Sendable (RADIUSService.Status) -> Void)
+    case retire(Instant, @Sendable (RADIUSHandover) -> Void)
     case stop(Instant)
 }
 
@@ -214,7 +232,8 @@ public final class RADIUSAcceptances: Sendable {
     /// Tokens of verified certificates count from 1: no peer of one kind is ever taken for one of the other.
     private static let tokenBase: UInt64 = 1 << 63
 
-    init() {}
+    /// Nobody yet.
+    public init() {}
 
     func add(_ entry: Entry) -> UInt64 {
         state.withLock { state in

@@ -40,6 +40,15 @@ public struct AccountingSpool: Sendable {
         waiting.remove(at: waiting.firstIndex { $0.status == .interim } ?? 0)
     }
 
+    /// Gives up all records that no server has acknowledged, those in flight first.
+    public mutating func surrender() -> [AccountingRecord] {
+        let records = inFlight.sorted { $0.key.rawValue < $1.key.rawValue }.map(\.value) + waiting
+        inFlight = [:]
+        waiting = []
+        taken = 0
+        return records
+    }
+
     /// Takes the next records to be sent now, at most one of each session.
     public mutating func next(now: Instant) -> [AccountingRecord] {
         if let notBefore, notBefore > now { return [] }

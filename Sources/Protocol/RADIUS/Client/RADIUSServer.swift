@@ -18,7 +18,7 @@ public struct RADIUSServer: Sendable {
 }
 
 /// How a client deals with its servers.
-public struct RADIUSClientSettings: Sendable {
+public struct RADIUSClientSettings: Hashable, Sendable {
     /// How long the first answer may take before the request is sent again.
     public var timeout: Duration = .seconds(1)
     /// Transmissions to one server, without an answer to any, before the next server is asked.

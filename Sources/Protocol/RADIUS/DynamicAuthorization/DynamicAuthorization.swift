@@ -31,6 +31,19 @@ public struct DynamicAuthorization: Sendable {
         self.nasAddresses = nasAddresses
     }
 
+    /// A server of other settings that remembers which requests this one has seen: a reload lets nobody play one back.
+    public func reconfigured(
+        clients: [DynamicClient],
+        nasIdentifier: String,
+        nasAddresses: [IPAddress]
+    ) -> DynamicAuthorization {
+        var next = DynamicAuthorization(clients: clients, nasIdentifier: nasIdentifier, nasAddresses: nasAddresses)
+        next.seen = seen
+        next.nextForgetting = nextForgetting
+        next.discarded = discarded
+        return next
+    }
+
     /// Takes a datagram.
     public mutating func receive(_ bytes: [UInt8], from source: Endpoint, wallClock: WallTime) -> DynamicOutcome {
         do throws(DynamicDiscard) {
