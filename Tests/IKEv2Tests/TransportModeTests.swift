@@ -299,7 +299,7 @@ extension Payload {
 
 extension Pair {
     /// Delivers until a node sends a message of this exchange, and changes what is inside, as that node might have.
-    fileprivate func rewriteNext(_ exchange: ExchangeType, from node: Node, _ change: ([Payload]) -> [Payload]) {
+    func rewriteNext(_ exchange: ExchangeType, from node: Node, _ change: ([Payload]) -> [Payload]) {
         settle(until: { $0.sender == node.name && $0.header?.exchangeType == exchange })
         guard let packet = wire.first, let header = packet.header,
             let sa = node.endpoint.engine.sas.values.first(where: { $0.initiatorSPI == header.initiatorSPI }),

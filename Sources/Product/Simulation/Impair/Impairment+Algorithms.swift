@@ -27,7 +27,7 @@ extension Impairment {
         proposals("proposalNumber200", ["W08"], .refused, .refused) { Array($0[..<4]) + [200] + $0[5...] },
         proposals("proposalForESP", ["W08"]) { Array($0[..<5]) + [3] + $0[6...] },
         proposals("proposalForNothing", ["W08"]) { Array($0[..<5]) + [0] + $0[6...] },
-        proposals("proposalWithSPI", ["W08"], .works, .works) {
+        proposals("proposalWithSPI", ["W08"], .refused, .refused) {
             Proposals.changing($0) { $0[0].spi = [UInt8](repeating: 1, count: 8) }
         },
         proposals("spiLength255", ["W08", "W21"]) { Array($0[..<6]) + [255] + $0[7...] },

@@ -79,7 +79,8 @@ extension Impairment {
         Impairment("reservedOctetsOfSelectors", ["W07"], .authentication, .works, .works) { draft in
             for type in [tsi, tsr] { draft.edit(type) { $0.body.replaceSubrange(1..<4, with: [1, 2, 3]) } }
         },
-        Impairment("everythingWanted", ["W17"], .authentication, .works, .childless) { draft in
+        // The initiator deletes what it did not ask for (RFC 7296 §2.21.2).
+        Impairment("everythingWanted", ["W17"], .authentication, .childless, .childless) { draft in
             draft.replace(tsi, [1, 0, 0, 0] + anyV4)
             draft.replace(tsr, [1, 0, 0, 0] + anyV4)
         },

@@ -175,7 +175,9 @@ extension Engine {
                 offered: handshake.offered,
                 withAdditional: payloads.notify(.intermediateExchangeSupported) != nil
             ),
-            suite.keyExchange == handshake.method, isLongEnough(nonce, for: suite.prf)
+            suite.keyExchange == handshake.method, isLongEnough(nonce, for: suite.prf),
+            // RFC 7296 §3.3.1: in the first negotiation the SPI is in the header alone.
+            payloads.securityAssociation?.proposals.allSatisfy(\.spi.isEmpty) == true
         else { return drop(.malformedInit, path) }
         let puzzle: PuzzleRequest?
         switch authPuzzle(sa, handshake, payloads, nonce, header.responderSPI) {

@@ -40,7 +40,9 @@ extension Engine {
             return
         }
         guard let nonce = payloads.nonce, let exchange = payloads.keyExchange,
-            let offered = payloads.securityAssociation?.proposals
+            let offered = payloads.securityAssociation?.proposals,
+            // RFC 7296 §3.3.1: in the first negotiation the SPI is in the header alone.
+            offered.allSatisfy(\.spi.isEmpty)
         else {
             drop(.malformedInit, path)
             return answerUnprotected(header, [.notify(.invalidSyntax)], path)

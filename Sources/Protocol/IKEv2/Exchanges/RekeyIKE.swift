@@ -58,8 +58,8 @@ extension Engine {
             exchange.method == rekeying.method, suite.keyExchange == rekeying.method, let handle = rekeying.handle
         else {
             discard(rekeying.handle)
-            // The peer has moved its Child SAs to an IKE SA that we cannot follow to.
-            return destroy(sa, .protocolError("unusable answer to the rekeying of the IKE SA"))
+            // The peer has moved its Child SAs to an IKE SA that we cannot follow to: it is told that this one ends.
+            return close(sa, .protocolError("unusable answer to the rekeying of the IKE SA"))
         }
         rekeying.suite = suite
         rekeying.remoteSPI = remote
@@ -107,7 +107,7 @@ extension Engine {
 
     func rekeyShared(_ sa: IKESA, _ rekeying: IKERekeying, _ secret: SecretBytes?) {
         guard let secret, let suite = rekeying.suite else {
-            return destroy(sa, .protocolError("key exchange of the rekeying of the IKE SA"))
+            return close(sa, .protocolError("key exchange of the rekeying of the IKE SA"))
         }
         guard !suite.additionalKeyExchanges.isEmpty else { return concludeRekey(sa, rekeying, [secret]) }
         guard sa.isEstablished else { return }
@@ -125,7 +125,7 @@ extension Engine {
     /// All key exchanges of our rekeying are done.
     func concludeRekey(_ sa: IKESA, _ rekeying: IKERekeying, _ secrets: [SecretBytes]) {
         guard let successor = successor(sa, rekeying, secrets, weInitiated: true) else {
-            return destroy(sa, .protocolError("key exchange of the rekeying of the IKE SA"))
+            return close(sa, .protocolError("key exchange of the rekeying of the IKE SA"))
         }
         successor.returning.crashToken = rekeying.crashToken
         announceCrashToken(successor)
