@@ -28,6 +28,7 @@ struct PlantedBugTests {
         Planted(sabotage: .keepsChildren, inGateway: true, kind: .clean, seen: [.leftover]),
         Planted(sabotage: .trustsEveryone, inGateway: true, kind: .strangers, seen: [.authentication]),
         Planted(sabotage: .keepsLeases, inGateway: true, kind: .clean, seen: [.leftover]),
+        Planted(sabotage: .keepsConversations, inGateway: true, kind: .eap, seen: [.leftover]),
         Planted(sabotage: .ignoresDeadlines, inGateway: false, kind: .lossy, seen: [.notRecovered, .leftover]),
     ]
 

@@ -13,7 +13,7 @@ struct SeedTests {
         case .rekeying, .hybrid: max(1, seedsPerKind / 2)
         case .flood: max(1, seedsPerKind / 6)
         case .clean, .lossy, .reordering, .nat, .handover, .crash, .smallMTU, .hostile, .slowDriver, .partition,
-            .strangers, .moving, .persisted, .clocks, .adversary, .ppk:
+            .strangers, .moving, .persisted, .clocks, .adversary, .ppk, .eap:
             seedsPerKind
         }
     }

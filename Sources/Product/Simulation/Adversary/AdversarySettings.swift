@@ -1,5 +1,5 @@
 /// What somebody on the path does. Chances are per mille of the packets that pass.
-public struct AdversarySettings: Sendable {
+public struct AdversarySettings: Sendable, Hashable {
     /// Sends a message made up around SPIs that were seen.
     public var forge = 0
     /// Sends an old packet of anybody again.

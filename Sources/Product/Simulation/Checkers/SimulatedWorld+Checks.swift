@@ -119,6 +119,7 @@ extension SimulatedWorld {
         let known = Set(statuses.flatMap(\.children).map(\.inboundSPI))
         let forgotten = host.dataplane.entries.keys.filter { !known.contains($0) }.sorted()
         if !forgotten.isEmpty { add("SAs \(forgotten) in the data plane") }
+        if host.eap.open != 0 { add("\(host.eap.open) conversations of EAP") }
         if host.vault.count != 0 { found.append(keysLeft(host)) }
         let orphans = host.leases.keys.filter { id in !statuses.contains { $0.id == id } }
         if !orphans.isEmpty { add("\(orphans.count) addresses that no IKE SA holds") }

@@ -55,6 +55,8 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
     public var intermediates = 0
     /// IKE_FOLLOWUP_KE requests sent.
     public var followUps = 0
+    /// Conversations of EAP that a server concluded.
+    public var provedByEAP = 0
     /// IKE SAs that a ticket brought back.
     public var resumed = 0
 
@@ -99,6 +101,7 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
         sum.collisions += right.collisions
         sum.deadPeers += right.deadPeers
         sum.crashesDetected += right.crashesDetected
+        sum.provedByEAP += right.provedByEAP
         sum.resumed += right.resumed
         sum.retransmissions += right.retransmissions
         sum.pathChanges += right.pathChanges
@@ -122,7 +125,8 @@ public struct SimulationStatistics: Sendable, CustomStringConvertible {
         "\(runs) runs, \(virtualSeconds / 3600) virtual hours, \(messages) messages (\(fragments) fragments, "
             + "\(intermediates) IKE_INTERMEDIATE, \(followUps) IKE_FOLLOWUP_KE, "
             + "\(retransmissions) retransmitted), IKE SAs \(established) established \(failed) failed "
-            + "\(ikeRekeyings) rekeyed \(deadPeers) dead \(crashesDetected) crashed \(resumed) resumed, \(children) Child SAs \(childRekeyings) rekeyed, "
+            + "\(ikeRekeyings) rekeyed \(deadPeers) dead \(crashesDetected) crashed \(resumed) resumed "
+            + "\(provedByEAP) by EAP, \(children) Child SAs \(childRekeyings) rekeyed, "
             + "\(collisions) collisions, \(handovers) hand-overs, \(pathChanges) path changes, \(returnChecks) return checks, "
             + "\(cookieDemands) cookie demands, \(keepalives) keepalives, ESP \(packetsDelivered) of \(packetsSent), "
             + "\(sealed) IVs, \(moves) moves, \(suspensions) suspensions, \(hostilePackets) hostile packets, "

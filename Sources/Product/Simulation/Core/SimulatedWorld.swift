@@ -175,7 +175,7 @@ public final class SimulatedWorld {
 
     /// The lease of an identity such as "agent3.example".
     static func leaseNumber(_ identity: Identity) -> UInt32 {
-        guard case .fqdn(let name) = identity else { return 250 }
+        guard let name = SimulatedHost.text(of: identity) else { return 250 }
         return UInt32(name.filter(\.isNumber)) ?? 250
     }
 

@@ -16,6 +16,8 @@ struct HostDescription {
     var peer: IPAddress?
     /// The secret it signs or proves with; another one than the peer expects is a wrong credential.
     var secret: String
+    /// How it takes part in EAP; nil for not at all.
+    var eap: EAPDescription?
     /// How long answers to actions take.
     var answerLatency: ClosedRange<Duration> = .zero ... .zero
     /// Actions that fail, per mille.
@@ -54,4 +56,6 @@ public enum Sabotage: String, Sendable, CaseIterable {
     case ignoresDeadlines
     /// Addresses are never given back.
     case keepsLeases
+    /// Conversations of EAP are never forgotten.
+    case keepsConversations
 }

@@ -49,7 +49,7 @@ extension SimulatedHost {
     private func verify(_ request: PeerVerificationRequest) -> PeerVerification {
         if description.sabotage == .trustsEveryone { return .accepted(VerifiedPeer(leaf: request.certificates.first)) }
         guard !fails() else { return .refused(reason: "planted") }
-        guard case .fqdn(let name) = request.identity, let leaf = request.certificates.first,
+        guard let name = Self.text(of: request.identity), let leaf = request.certificates.first,
             leaf.starts(with: Self.certificate(of: name, bytes: 0))
         else { return .refused(reason: "the certificate is another one's") }
         do throws(KeyRefusal) {
@@ -64,7 +64,7 @@ extension SimulatedHost {
     func revalidate(_ request: PeerRevalidationRequest) -> PeerVerification {
         guard !fails() else { return .refused(reason: "planted") }
         if let eap = request.eap { return .accepted(VerifiedPeer(notAfter: request.notAfter, eap: eap)) }
-        guard case .fqdn(let name) = request.identity, let leaf = request.certificates.first,
+        guard let name = Self.text(of: request.identity), let leaf = request.certificates.first,
             leaf.starts(with: Self.certificate(of: name, bytes: 0))
         else { return .refused(reason: "the certificate is another one's") }
         return .accepted(VerifiedPeer(leaf: leaf))

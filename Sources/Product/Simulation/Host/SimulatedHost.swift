@@ -46,6 +46,8 @@ public final class SimulatedHost {
     var ticket: SessionTicket?
     /// What its file of secrets holds: ticket keys, newest first.
     private var ticketKeys: [TicketKey] = []
+    /// Its conversations by EAP, in either role.
+    var eap = SimulatedEAP()
     var keepsReports = false
     /// Everything that was reported, while it is kept.
     var reports: [IKEReport] = []
@@ -226,6 +228,7 @@ public final class SimulatedHost {
         armedAt = nil
         dataplane = SimulatedDataplane()
         vault = KeyVault()
+        eap = SimulatedEAP()
         tickets.removeAll()
         ticket = nil
         pool.removeAll()

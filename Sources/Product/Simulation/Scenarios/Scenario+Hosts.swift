@@ -11,17 +11,23 @@ extension Scenario {
 
     func agentName(_ number: Int) -> String { "agent\(number).example" }
 
+    /// EAP names its peers by octets, whatever they are.
+    private func agentIdentity(_ number: Int) -> Identity {
+        proofs.endsWithEAP ? .keyID(Array(agentName(number).utf8)) : .fqdn(agentName(number))
+    }
+
     private func agentAddress(_ number: Int) -> IPAddress {
         if nat != nil { return .v4(0xC0A8_0100 + UInt32(number) + 1) }
         return usesIPv6 ? .v6(0x2001_0DB8_0000_0002, UInt64(number) + 1) : .v4(0xC000_0200 + UInt32(number) + 10)
     }
 
     func gateway() -> HostDescription {
-        let connection = connection(
-            local: Self.gatewayName,
-            remote: credentials == .certificate ? .any : .oneOf((0..<agents).map { .fqdn(agentName($0)) }),
+        var connection = connection(
+            local: .fqdn(Self.gatewayName),
+            remote: credentials == .certificate ? .any : .oneOf((0..<agents).map(agentIdentity)),
             children: [child(0, isAgent: false, number: 0)]
         )
+        addProofsOfGateway(&connection)
         return HostDescription(
             name: "gateway",
             identity: .fqdn(Self.gatewayName),
@@ -30,6 +36,7 @@ extension Scenario {
                 ? NATBox(outside: gatewayAddress, behaviour: NATBehaviour(), seed: seed, forwards: [500, 4500]) : nil,
             configuration: configuration([connection]),
             secret: credentials == .certificate ? Self.gatewayName : Self.preSharedKey,
+            eap: eap,
             answerLatency: answerLatency,
             answerFaults: answerFaults
         )
@@ -38,10 +45,11 @@ extension Scenario {
     func agent(_ number: Int) -> HostDescription {
         let name = agentName(number)
         var connection = connection(
-            local: name,
+            local: agentIdentity(number),
             remote: .oneOf([.fqdn(Self.gatewayName)]),
             children: (0..<children).map { child($0, isAgent: true, number: number) }
         )
+        addProofsOfAgent(&connection)
         if virtualAddresses { connection.requestedAddresses = [.v4] }
         if refusesFirstMethod { connection.ikeProposals = [proposal([.ecp384, .x25519])] }
         let nat = nat.map {
@@ -54,13 +62,18 @@ extension Scenario {
         let secret = credentials == .certificate ? name : Self.preSharedKey
         return HostDescription(
             name: "agent\(number)",
-            identity: .fqdn(name),
+            identity: agentIdentity(number),
             address: agentAddress(number),
             nat: nat,
             configuration: configuration([connection]),
             connection: connection,
             peer: gatewayAddress,
             secret: strangers && number == 0 ? "mallory" : secret,
+            eap: EAPDescription(
+                password: strangers && number == 0 ? "guess" : EAPDescription.password(of: name),
+                questions: eap.questions,
+                padding: eap.padding
+            ),
             answerLatency: answerLatency,
             answerFaults: answerFaults,
             clockSkewSeconds: Int64(number) * 17
@@ -99,20 +112,20 @@ extension Scenario {
     }
 
     private func connection(
-        local: String,
+        local: Identity,
         remote: RemoteIdentity,
         children: [ChildConfiguration]
     ) -> ConnectionConfiguration {
         let key = KeyID("key")
         let chain = [
-            SimulatedHost.certificate(of: local, bytes: certificateBytes),
+            SimulatedHost.certificate(of: SimulatedHost.text(of: local) ?? "", bytes: certificateBytes),
             SimulatedHost.certificate(of: "authority.example", bytes: certificateBytes / 2),
         ]
         var timing: ConnectionTiming = site ? .site : ConnectionTiming()
         timing.ikeRekey = ikeRekey
         var connection = ConnectionConfiguration(
             name: "tunnel",
-            localIdentity: .fqdn(local),
+            localIdentity: local,
             remoteIdentity: remote,
             localAuthentication: credentials == .certificate
                 ? .certificate(chain: chain, key: key) : .preSharedKey(key),
@@ -124,7 +137,7 @@ extension Scenario {
             fragmentBytes: fragmentBytes,
             timing: timing
         )
-        connection.ppk = ppkSettings(isGateway: local == Self.gatewayName)
+        connection.ppk = ppkSettings(isGateway: local == .fqdn(Self.gatewayName))
         // With it, every IKE SA that stands has them: nothing on the path may talk them away.
         connection.requiresPostQuantum = !additional.isEmpty
         return connection

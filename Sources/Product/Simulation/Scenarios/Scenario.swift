@@ -16,6 +16,23 @@ struct Scenario {
         case preSharedKey
     }
 
+    /// How agents prove themselves beside, or instead of, what ``Credentials`` says.
+    enum Proofs: CaseIterable {
+        /// By nothing else, in one round.
+        case credentials
+        /// By EAP; the gateway by its certificate.
+        case eap
+        /// Both ends by EAP alone (RFC 5998).
+        case eapOnly
+        /// By the credentials, then by EAP (RFC 4739).
+        case credentialsThenEAP
+        /// By their certificate twice, and so does the gateway (RFC 4739).
+        case twoCertificates
+
+        /// Whether EAP has the last word, and so names the peer.
+        var endsWithEAP: Bool { self == .eap || self == .eapOnly || self == .credentialsThenEAP }
+    }
+
     /// Something a run does to itself.
     enum Disturbance: CaseIterable {
         case rekeyChild
@@ -48,6 +65,8 @@ struct Scenario {
     var children = 1
     var conditions = LinkConditions()
     var credentials = Credentials.certificate
+    var proofs = Proofs.credentials
+    var eap = EAPDescription(password: "")
     var certificateBytes = 600
     var fragmentBytes = 1280
     var fragments = true
@@ -166,7 +185,7 @@ struct Scenario {
         case .strangers:
             strangers = true
             agents = random.number(2...3)
-        case .moving, .persisted, .clocks, .adversary, .flood: adaptToTrouble(using: &random)
+        case .moving, .persisted, .clocks, .adversary, .flood, .eap: adaptToTrouble(using: &random)
         case .hybrid, .ppk: adaptToPostQuantum(using: &random)
         case .longRun:
             turmoil = .seconds(3 * 3600 + 600)
@@ -205,6 +224,22 @@ struct Scenario {
         )
     }
 
+    /// Many messages before anything stands, long ones among them, and all that a network does to them.
+    private mutating func adaptToEAP(using random: inout SplitMix64) {
+        proofs = random.pick(Proofs.allCases.filter { $0 != .credentials })
+        if proofs != .credentialsThenEAP { credentials = .certificate }
+        eap.questions = UInt8(random.number(1...6))
+        eap.padding = random.pick([0, 0, 1500, 4000])
+        conditions.loss = random.pick([0, 50, 200])
+        conditions.reordering = random.pick([0, 100, 300])
+        conditions.duplication = random.pick([0, 100, 300])
+        if random.chance(300) { adversary = .random(using: &random) }
+        if random.chance(300) { answerFaults = random.pick([20, 80]) }
+        if random.chance(300) { disturbances += [.crash, .handOver, .restartWithState] }
+        strangers = random.chance(300)
+        if strangers { agents = max(agents, 2) }
+    }
+
     /// Families whose hosts are hit from outside.
     private mutating func adaptToTrouble(using random: inout SplitMix64) {
         switch kind {
@@ -235,6 +270,7 @@ struct Scenario {
                 conditions.reordering = random.pick([0, 200])
                 fragmentBytes = random.pick([1280, 576])
             }
+        case .eap: adaptToEAP(using: &random)
         default: break
         }
     }

@@ -40,4 +40,6 @@ public enum ScenarioKind: String, Sendable, CaseIterable {
     case hybrid
     /// Post-quantum pre-shared keys, mandatory and optional, some unknown to the other end.
     case ppk
+    /// Users prove themselves by EAP, alone or after a certificate or key, over a bad network.
+    case eap
 }
