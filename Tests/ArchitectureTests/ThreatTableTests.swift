@@ -83,9 +83,16 @@ struct ThreatTableTests {
             return repository.text("Fuzz/Targets/\(parts[1])/main.swift") != nil
                 || repository.text("Fuzz/\(parts[1]).sh") != nil
         case "soak": return repository.text(".ci/soak")?.contains("run_\(parts[1])()") ?? false
-        case "lab": return repository.text("lab/scenarios/\(parts[1]).sh") != nil
+        case "lab": return repository.text("lab/scenarios/\(parts[1]).sh") != nil || isScenario(parts[1])
         default: return false
         }
+    }
+
+    /// Whether the lab plays a scenario of this very name.
+    private func isScenario(_ name: String) -> Bool {
+        let folder = repository.root.appendingPathComponent("lab/scenarios").path
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return files.contains { repository.text("lab/scenarios/\($0)")?.contains("\nscenario \(name) ") ?? false }
     }
 
     /// Whether an impairment names the row.
