@@ -25,13 +25,20 @@ func room(_ name: String, _ wing: String, _ dependencies: [Target.Dependency] = 
 /// A C shim: a call or two, lengths checked by its Swift caller.
 func shim(_ name: String, _ linker: [LinkerSetting] = []) -> Target {
     .target(
-        name: name, path: "Sources/Ground/\(name)",
-        cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])], linkerSettings: linker)
+        name: name,
+        path: "Sources/Ground/\(name)",
+        cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror", "-O2"])],
+        linkerSettings: linker
+    )
 }
 
 func tool(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(
-        name: name, dependencies: dependencies, path: "Sources/Product/\(name)", swiftSettings: house)
+        name: name,
+        dependencies: dependencies,
+        path: "Sources/Product/\(name)",
+        swiftSettings: house
+    )
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -39,7 +46,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 let floor1: [Target.Dependency] = ["IPsecTypes"]
-let control: [Target.Dependency] = ["IPsecTypes", "LegacyDigests", "IKEMessage", "IKECrypto", "IKEv2", "Policy", "Sessions", "AuditLog"]
+let control: [Target.Dependency] = [
+    "IPsecTypes", "LegacyDigests", "IKEMessage", "IKECrypto", "IKEv2", "Policy", "Sessions", "AuditLog",
+]
 let daemon: [Target.Dependency] =
     control
     + [
@@ -79,35 +88,44 @@ var targets: [Target] = [
     room("Dataplane", "System", floor1 + ["CLinux", "ESP", "Policy", "PacketIO", "Netlink"]),
     // Floor 7
     room(
-        "Runtime", "Product",
+        "Runtime",
+        "Product",
         control + [
-            "CLinux", "EAP", "RADIUS", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane", "Web", crypto,
+            "CLinux", "EAP", "RADIUS", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane",
+            "Web", crypto,
             logging,
-        ]),
+        ]
+    ),
     // Floor 8
     room("Simulation", "Product", control + ["ESP", "CLibcrypto"]),
     room(
-        "Gateway", "Product",
+        "Gateway",
+        "Product",
         control + [
             "CLinux", "ESP", "RADIUS", "PKI", "AdminAPI", "ConfigFile", "CertificateAuthority", "PacketIO", "Netlink",
             "Store", "Dataplane", "EAP", "Web", "Runtime", logging,
-        ]),
+        ]
+    ),
     room(
-        "Agent", "Product",
+        "Agent",
+        "Product",
         control + [
             "CLinux", "ESP", "PKI", "AdminAPI", "ConfigFile", "PacketIO", "Netlink", "Store", "Dataplane", "EAP", "Web",
             "Runtime", logging,
-        ]),
+        ]
+    ),
     // Floor 9
     tool(
         "culvert",
         control + [
             "CLinux", "RADIUS", "PKI", "AdminAPI", "ConfigFile", "CertificateAuthority", "PacketIO", "Netlink", "Store",
             "Runtime", "Gateway", "Agent", arguments, crypto, logging,
-        ]),
+        ]
+    ),
     tool(
         "culvert-load",
-        control + ["CLinux", "PKI", "CertificateAuthority", "PacketIO", "Dataplane", "Runtime", arguments]),
+        control + ["CLinux", "PKI", "CertificateAuthority", "PacketIO", "Dataplane", "Runtime", arguments]
+    ),
     // Tests, one folder a target
     tests("IPsecTypesTests", floor1),
     tests("LegacyDigestsTests", floor1 + ["LegacyDigests"]),
@@ -115,7 +133,11 @@ var targets: [Target] = [
     tests("IKECryptoTests", floor1 + ["IKECrypto", "CLibcrypto", crypto, asn1]),
     tests("ESPTests", floor1 + ["CLibcrypto", "ESP"]),
     .target(
-        name: "EAPDoubles", dependencies: floor1 + ["EAP"], path: "Tests/Support/EAPDoubles", swiftSettings: house),
+        name: "EAPDoubles",
+        dependencies: floor1 + ["EAP"],
+        path: "Tests/Support/EAPDoubles",
+        swiftSettings: house
+    ),
     tests("EAPTests", floor1 + ["EAP", "EAPDoubles"]),
     tests("RADIUSTests", floor1 + ["LegacyDigests", "RADIUS"]),
     tests("PKITests", floor1 + ["PKI", crypto, x509, asn1]),
@@ -123,7 +145,13 @@ var targets: [Target] = [
     tests("AuditLogTests", floor1 + ["AuditLog"]),
     tests("AdminAPITests", floor1 + ["AdminAPI"]),
     tests("ConfigFileTests", floor1 + ["ConfigFile"]),
-    tests("IKEv2Tests", floor1 + ["IKEMessage", "IKECrypto", "IKEv2"]),
+    .target(
+        name: "CryptoDoubles",
+        dependencies: floor1 + ["IKECrypto"],
+        path: "Tests/Support/CryptoDoubles",
+        swiftSettings: house
+    ),
+    tests("IKEv2Tests", floor1 + ["IKEMessage", "IKECrypto", "IKEv2", "CryptoDoubles"]),
     tests("CertificateAuthorityTests", floor1 + ["PKI", "CertificateAuthority", "Store", crypto, x509, asn1]),
     tests("SessionsTests", floor1 + ["Policy", "AuditLog", "Sessions"]),
     tests("PacketIOTests", floor1 + ["CLinux", "PacketIO"]),
@@ -133,18 +161,26 @@ var targets: [Target] = [
     .target(name: "CMallocCount", path: "Tests/Support/CMallocCount"),
     tests(
         "DataplaneTests",
-        floor1 + ["CLinux", "ESP", "Policy", "PacketIO", "Netlink", "Dataplane", "CMallocCount"]),
+        floor1 + ["CLinux", "ESP", "Policy", "PacketIO", "Netlink", "Dataplane", "CMallocCount"]
+    ),
     .target(
-        name: "RuntimeDoubles", dependencies: daemon + ["CertificateAuthority"],
-        path: "Tests/Support/RuntimeDoubles", swiftSettings: house),
+        name: "RuntimeDoubles",
+        dependencies: daemon + ["CertificateAuthority", "CryptoDoubles"],
+        path: "Tests/Support/RuntimeDoubles",
+        swiftSettings: house
+    ),
     tests("RuntimeTests", daemon + ["EAPDoubles", "RuntimeDoubles", crypto]),
-    tests("GatewayTests", daemon + ["CertificateAuthority", "Gateway", "RuntimeDoubles", crypto]),
+    tests(
+        "GatewayTests",
+        daemon + ["CertificateAuthority", "Gateway", "RuntimeDoubles", "CryptoDoubles", crypto, x509, asn1]
+    ),
     tests("AgentTests", daemon + ["CertificateAuthority", "Agent", "RuntimeDoubles"]),
     tests(
         "CLITests",
         floor1 + [
             "Policy", "AdminAPI", "ConfigFile", "PKI", "CertificateAuthority", "culvert", arguments,
-        ]),
+        ]
+    ),
     tests("SimulationTests", control + ["ESP", "Simulation"]),
     tests("ArchitectureTests", floor1 + ["ConfigFile"]),
 ]

@@ -2,6 +2,7 @@ import AuditLog
 import CertificateAuthority
 import ConfigFile
 import Crypto
+import CryptoDoubles
 import Foundation
 import IKECrypto
 import IKEMessage
@@ -36,6 +37,12 @@ final class MemorySiteNetwork: SiteNetwork, Sendable {
     func tearDown() {}
 }
 
+/// What is revoked, as the gateway sees it.
+final class Revocations: Sendable {
+    let serials = Mutex(RevokedSerials())
+    var view: RevokedSerials { serials.withLock { $0 } }
+}
+
 /// A gateway in one process with clients, over a network in memory; certificates, keys and files are real.
 final class GatewayFixture: Sendable {
     let directory: TestDirectory
@@ -47,7 +54,7 @@ final class GatewayFixture: Sendable {
     let audit: AuditWriter
     let configuration: GatewayConfiguration
     let registry = PeerRegistry()
-    let revoked = Mutex(RevokedSerials())
+    let revoked = Revocations()
     private let nextClient = Atomic<UInt32>(1)
 
     static let registryPolicy = """
@@ -123,7 +130,7 @@ final class GatewayFixture: Sendable {
             logger: silent,
             replaceRules: { _ in },
             makeSessionID: { "session-\(sessionNumber.add(1, ordering: .relaxed).newValue)" },
-            revocation: { RevokedSerials() },
+            revocation: { [revoked] in revoked.view },
             leases: leases
         )
         let site = site
@@ -131,7 +138,7 @@ final class GatewayFixture: Sendable {
             TestShard.parts(
                 loaded.engine,
                 loaded.oracle(crypto),
-                loaded.authenticator(crypto, registry) { RevokedSerials() }
+                loaded.authenticator(crypto, registry) { [revoked] in revoked.view }
             ),
             dataplane: dataplane
         ) { GatewayController(parts, network: site) }
@@ -176,6 +183,39 @@ final class GatewayFixture: Sendable {
             ),
             oracle: LocalKeyOracle(crypto: crypto, signers: [key: signer]),
             authenticator: CertificateAuthenticator(crypto: crypto, trust: ["gw": trust], registry: PeerRegistry())
+        )
+    }
+
+    /// A client that claims an identity and proves it by certificate or pre-shared key, well or badly.
+    func client(
+        _ identity: Identity,
+        _ credentials: TestCredentials?,
+        _ psk: String?,
+        _ recorder: RecordingCrypto
+    ) throws -> TestClient {
+        let key = KeyID("client")
+        let crypto = StandardCryptoProvider()
+        let signer = try credentials.map {
+            LocalKeyOracle.Signer(key: try SigningKey(pem: Array($0.keyPEM.utf8)))
+        }
+        let anchors = try TrustAnchors(certificates: [authority.authority.rootDER], pins: [authority.pin])
+        let trust = CertificateAuthenticator.Trust(anchors: anchors, purpose: .gateway)
+        return try TestClient(
+            fixture: self,
+            identity: identity,
+            ours: credentials.map { .certificate(chain: $0.chain, key: key) } ?? .preSharedKey(key),
+            theirs: psk == nil
+                ? .certificate(
+                    authorityKeyHashes: anchors.spkiDERs.map { FixedLegacyDigests.authorityHash(spkiDER: $0) }
+                )
+                : .preSharedKey(key),
+            oracle: LocalKeyOracle(
+                crypto: crypto,
+                signers: signer.map { [key: $0] } ?? [:],
+                preSharedKeys: psk.map { [key: SecretBytes($0.utf8)] } ?? [:]
+            ),
+            authenticator: CertificateAuthenticator(crypto: crypto, trust: ["gw": trust], registry: PeerRegistry()),
+            crypto: recorder
         )
     }
 
@@ -231,13 +271,15 @@ final class TestClient: Sendable {
         ours: LocalAuthentication,
         theirs: RemoteAuthentication,
         oracle: LocalKeyOracle,
-        authenticator: CertificateAuthenticator
+        authenticator: CertificateAuthenticator,
+        crypto: any CryptoProvider = StandardCryptoProvider()
     ) throws {
         node = try TestShard(
             at: fixture.freshAddress(),
             on: fixture.network,
             oracle: oracle,
-            authenticator: authenticator
+            authenticator: authenticator,
+            crypto: crypto
         )
         var connection = ConnectionConfiguration(
             name: "gw",

@@ -15,7 +15,7 @@ import Testing
 @testable import Gateway
 @testable import Runtime
 
-private let sharedKey = "3b0d5e4a9c7f1628e4d09ab57c3f6e1d"
+let sharedKey = "3b0d5e4a9c7f1628e4d09ab57c3f6e1d"
 
 @Suite(.serialized) struct SessionTests {
     @Test func anAgentOfOurOwnAuthorityGetsWhatItsNameIsGranted() async throws {

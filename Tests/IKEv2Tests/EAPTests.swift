@@ -1,3 +1,4 @@
+import CryptoDoubles
 import IKECrypto
 import IKEMessage
 import IPsecTypes
@@ -264,18 +265,24 @@ import Testing
         ]
         var late: Set<Int> = []
         for change in changes {
-            let pair = eapPair { change($0) }
+            let crypto = RecordingCrypto(SimulatedCryptoProvider(seed: 7))
+            let pair = eapPair(crypto: crypto) { change($0) }
             #expect(failure(pair.a)?.cause == .peerRefused(.authenticationFailed))
             late.insert(pair.trace.last { $0.sender == "B" }?.bytes.count ?? 0)
+            #expect(crypto.opened.last == [0, 0, 0, 8, 0, 0, 0, 24])
         }
         #expect(late.count == 1)
         let within: [(Pair) -> Void] = [
             { $0.a.eap.password = "guess" }, { $0.a.eap.name = "mallory" }, { $0.b.eap.makesKey = false },
-            { $0.b.eap.proves = "b.example" }, { $0.b.eap.isEndless = true },
+            { $0.b.eap.proves = "b.example" }, { $0.b.eap.isEndless = true }, { $0.b.eap.proves = "" },
         ]
         var early: Set<Int> = []
         for change in within {
-            let pair = eapPair { change($0) }
+            let crypto = RecordingCrypto(SimulatedCryptoProvider(seed: 7))
+            let pair = eapPair(crypto: crypto) { change($0) }
+            // An EAP payload with Failure alone; its Identifier is that of the request before (RFC 3748 §4.2).
+            let content = crypto.opened.last ?? []
+            #expect(content.prefix(5) == [0, 0, 0, 8, 4] && content.suffix(2) == [0, 4] && content.count == 8)
             let expected = AuthenticationFailure("eap_failed: the responder ended EAP with a Failure")
             #expect(failure(pair.a)?.cause == .authentication(expected))
             early.insert(pair.trace.last { $0.sender == "B" }?.bytes.count ?? 0)
@@ -376,9 +383,10 @@ func eapB() -> ConnectionConfiguration {
 func eapPair(
     _ left: ConnectionConfiguration = eapA(),
     _ right: ConnectionConfiguration = eapB(),
+    crypto: (any CryptoProvider)? = nil,
     _ change: (Pair) -> Void = { _ in }
 ) -> Pair {
-    let pair = Pair(left, right)
+    let pair = Pair(left, right, crypto: crypto)
     pair.a.eap = EAPDouble.client
     pair.b.eap = EAPDouble.server
     change(pair)

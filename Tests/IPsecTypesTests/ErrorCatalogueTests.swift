@@ -1,3 +1,4 @@
+import Foundation
 import IPsecTypes
 import Testing
 
@@ -54,4 +55,21 @@ import Testing
     #expect(error.rendered.contains(#"x\u{d}\u{a}\u{202e}y\u{7f}\u{9b}z"#))
     #expect("grün 日本".printable == "grün 日本")
     #expect("abcdef".printable(limit: 3) == "abc...")
+}
+
+/// What programs read: code, word and lists stand beside the lines for people, and come back as they were.
+@Test func anErrorIsMachineReadable() throws {
+    let error = CulvertError(
+        .noProposalChosen,
+        details: [
+            ("peer", "192.0.2.1"), ("reason", "no_proposal_chosen"), ("offered", "a"), ("offered", "b"),
+            ("wanted", "c"),
+        ]
+    )
+    let data = try JSONEncoder().encode(error)
+    let fields = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
+    #expect(fields["code"] as? String == "E1401" && fields["reason"] as? String == "no_proposal_chosen")
+    #expect(fields["offered"] as? [String] == ["a", "b"] && fields["wanted"] as? [String] == ["c"])
+    #expect(fields["compared"] as? [String] == [])
+    #expect(try JSONDecoder().decode(CulvertError.self, from: data) == error)
 }

@@ -64,11 +64,11 @@ private let host = IPRange.all(.v4).prefixes[0]
         (.peerRefused(.temporaryFailure), .gatewayBusy, "peer_refused_temporary_failure"),
         (.peerRefused(.noAdditionalSAs), .gatewayBusy, "peer_refused_no_additional_sas"),
         (.peerRefused(.invalidSyntax), .peerProtocol, "peer_refused_invalid_syntax"),
-        (.tooManyRetries, .peerProtocol, "too_many_retries"),
+        (.tooManyRetries(4), .peerProtocol, "too_many_retries"),
         (.keyExchange(.x25519), .peerProtocol, "key_exchange_refused"),
         (.malformed("nonce"), .peerProtocol, "malformed"),
         (.protocolViolation("no AUTH"), .peerProtocol, "protocol_violation"),
-        (.timeout, .gatewayUnreachable, "timeout"),
+        (.timeout, .peerDead, "timeout"),
         (.limit("children"), .limitReached, "limit"),
         (.backend("duplicate SPI"), .kernelRefused, "backend_refused"),
     ]
@@ -92,6 +92,79 @@ private let host = IPRange.all(.v4).prefixes[0]
         ).error.rendered
         #expect(identity.contains("a.example") && identity.contains("b.example"))
         #expect(report(.timeout, .fqdn("evil\u{1b}[31m")).error.rendered.contains("\u{1b}") == false)
+    }
+
+    /// An agent is told that the gateway does not answer, a gateway that its caller fell silent, and both what they know.
+    @Test func silenceIsToldAsWhatItIs() throws {
+        var silence = PeerSilence(
+            unanswered: .init(
+                exchange: .ikeAuth,
+                transmissions: 6,
+                waited: .seconds(20),
+                lengths: [1248, 1248, 90],
+                isFirstToPort: true
+            ),
+            longestArrived: 420
+        )
+        var failure = report(.timeout)
+        failure.weInitiated = true
+        #expect(failure.error.code == .gatewayUnreachable && failure.word == "timeout")
+        failure.silence = silence
+        #expect(failure.error.code == .fragmentsLost && failure.word == "fragments_lost")
+        #expect(failure.error.values("reason") == ["fragments_lost"])
+        #expect(failure.error.values("offered") == ["IKE_AUTH: 3 fragments of up to 1248 octets, sent 6 times"])
+        #expect(failure.error.values("compared").contains("the longest of ours that arrived: 420 octets"))
+        #expect(failure.error.next.contains("fragment_size"))
+        silence.unanswered = nil
+        silence.longestArrived = 0
+        failure.silence = silence
+        #expect(failure.error.code == .gatewayUnreachable)
+        silence.partial = .init(received: 1, total: 3, longest: 90, isResponse: false)
+        failure.silence = silence
+        failure.weInitiated = false
+        #expect(failure.error.code == .fragmentsLost)
+        #expect(failure.error.values("wanted") == ["all 3 fragments of the peer's request"])
+        #expect(failure.error.values("compared").contains("1 came, up to 90 octets long"))
+        failure.silence = nil
+        #expect(failure.error.code == .peerDead)
+    }
+
+    /// A clock that is wrong has a word of its own, and both clocks stand there.
+    @Test func aWrongClockIsToldAsSuch() {
+        let now = WallTime(secondsSinceEpoch: 1_800_000_000)
+        let cases: [(Int64, Bool, ErrorCode, String)] = [
+            (61, true, .clocksDiffer, "clock_skew"), (86_400, true, .clocksDiffer, "clock_skew"),
+            (86_401, true, .certificateNotYetValid, "cert_not_yet_valid"),
+            (-61, false, .clocksDiffer, "clock_skew"), (-600, false, .clocksDiffer, "clock_skew"),
+            (-601, false, .certificateExpired, "cert_expired"),
+        ]
+        for (seconds, isEarly, code, word) in cases {
+            let time = now.advanced(bySeconds: seconds)
+            let failure: ValidationFailure =
+                isEarly
+                ? .notYetValid(subject: "s", notBefore: time, wallClock: now, skew: 60)
+                : .expired(subject: "s", notAfter: time, wallClock: now, skew: 60)
+            let reported = report(.authentication(AuthenticationFailure(failure)))
+            #expect(reported.error.code == code && reported.word == word, "\(seconds)")
+            let compared = reported.error.values("compared").joined(separator: "; ")
+            #expect(compared.contains(now.rfc3339) && compared.contains(time.rfc3339), "\(compared)")
+            if code == .clocksDiffer {
+                #expect(compared.contains("\(abs(seconds)) s") && reported.error.next.contains("date -u"))
+            }
+        }
+    }
+
+    /// Whatever fails, programs find lists of what was offered, wanted and compared.
+    @Test func theWordsAreTheSameForEveryFailure() {
+        let proposals = report(.noProposalChosen(Self.proposals)).error
+        #expect(proposals.values("offered") == ["AES_CBC_128"] && proposals.values("wanted") == ["AES_GCM_16_256"])
+        #expect(proposals.values("compared") == ["ENCR"])
+        let selectors = report(.selectors(Self.selectors)).error
+        #expect(selectors.values("offered") == ["10.1.0.0/16 === 10.99.0.1/32"])
+        #expect(selectors.values("wanted") == ["10.2.0.0/16 === nothing known"])
+        let identity = report(.identity(IdentityMismatch(claimed: .fqdn("b.example"), expected: [.fqdn("a.example")])))
+        #expect(identity.error.values("offered").count == 1 && identity.error.values("wanted").count == 1)
+        #expect(report(.tooManyRetries(5)).error.values("compared").first?.contains("5 times") == true)
     }
 
     @Test func everyRefusalOfACertificateHasTheCodeOfItsKind() throws {

@@ -13,7 +13,14 @@ public enum AddressPoolFailure: Error, Hashable, Sendable {
     public var error: CulvertError {
         switch self {
         case .exhausted(let family):
-            CulvertError(.poolExhausted, "no IPv\(family.rawValue) address is left in the pools")
+            CulvertError(
+                .poolExhausted,
+                "no IPv\(family.rawValue) address is left in the pools",
+                details: [
+                    ("wanted", "one IPv\(family.rawValue) address"),
+                    ("compared", "every address is held by a session, or rests after one"),
+                ]
+            )
         case .outside(let address):
             CulvertError(
                 .poolExhausted,

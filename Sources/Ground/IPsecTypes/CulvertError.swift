@@ -48,6 +48,36 @@ public struct CulvertError: Error, Hashable, Sendable, Codable, CustomStringConv
         )
     }
 
+    private enum CodingKeys: String, CodingKey {
+        case code, message, details, next, reason, offered, wanted, compared
+    }
+
+    /// Reads what ``encode(to:)`` wrote; what is derived from the details is passed over.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        code = try container.decode(ErrorCode.self, forKey: .code)
+        message = try container.decode(String.self, forKey: .message)
+        details = try container.decode([Detail].self, forKey: .details)
+        next = try container.decode(String.self, forKey: .next)
+    }
+
+    /// Code, message, details and next step; and for programs, beside them, the stable word and the lists of what was
+    /// offered, wanted and compared, always there, empty where nothing is known.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(code, forKey: .code)
+        try container.encode(message, forKey: .message)
+        try container.encode(details, forKey: .details)
+        try container.encode(next, forKey: .next)
+        try container.encodeIfPresent(values("reason").first, forKey: .reason)
+        try container.encode(values("offered"), forKey: .offered)
+        try container.encode(values("wanted"), forKey: .wanted)
+        try container.encode(values("compared"), forKey: .compared)
+    }
+
+    /// The values of all details of a label.
+    public func values(_ label: String) -> [String] { details.filter { $0.label == label }.map(\.value) }
+
     /// What the process ends with.
     public var exitClass: ExitClass { code.exitClass }
 

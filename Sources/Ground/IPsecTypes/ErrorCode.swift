@@ -103,6 +103,8 @@ public enum ErrorCode: UInt16, Sendable, CaseIterable, CustomStringConvertible {
     case methodRefused = 1114
     /// No such certificate.
     case certificateNotFound = 1115
+    /// Two clocks differ.
+    case clocksDiffer = 1116
     /// No rule fits this identity.
     case noRuleMatches = 1201
     /// None of the networks asked for is allowed.
@@ -149,6 +151,8 @@ public enum ErrorCode: UInt16, Sendable, CaseIterable, CustomStringConvertible {
     case forwardingUnavailable = 1312
     /// The kernel refused a change.
     case kernelRefused = 1313
+    /// Long IKE messages do not arrive.
+    case fragmentsLost = 1314
     /// A RADIUS server does not answer.
     case radiusSilent = 1320
     /// No common algorithms.

@@ -96,5 +96,12 @@ extension ErrorEntry {
             "The CA has no record of a certificate of this name or serial number.",
             "culvert ca list"
         ),
+        ErrorEntry(
+            .clocksDiffer,
+            "two clocks differ",
+            "A certificate begins within the next day, or ended within the last ten minutes, by this machine's clock: "
+                + "this clock is wrong, or the one that the certificate was made or chosen by.",
+            "compare date -u on both machines, then on the wrong one: timedatectl set-ntp true"
+        ),
     ]
 }

@@ -81,6 +81,13 @@ extension ErrorEntry {
             "check the message of the kernel: dmesg"
         ),
         ErrorEntry(
+            .fragmentsLost,
+            "long IKE messages do not arrive",
+            "Short messages of the peer and to the peer pass, and a long one or some of its fragments never do: the path "
+                + "drops datagrams of that length.",
+            "set ike: {fragment_size: 576} on both ends; check that firewalls pass UDP 4500"
+        ),
+        ErrorEntry(
             .radiusSilent,
             "a RADIUS server does not answer",
             "The server did not answer within the budget, or its answers were not believed: they need a "

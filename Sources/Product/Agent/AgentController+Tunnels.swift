@@ -128,13 +128,14 @@ extension AgentController {
             metadata: error.logMetadata.merging(["tunnel": "\(name)"]) { $1 }
         )
         tunnel.lastError = error
-        if tunnel.usesTicket, error.code != .gatewayUnreachable {
+        let isSilence = [.gatewayUnreachable, .fragmentsLost].contains(error.code)
+        if tunnel.usesTicket, !isSilence {
             // What the gateway thinks of the ticket is not what it thinks of us.
             tunnel.ticket = nil
             tunnels[name] = tunnel
             return connect(name, remote: remote, shard)
         }
-        if error.code == .gatewayUnreachable, remote + 1 < tunnel.connection.remotes.count {
+        if isSilence, remote + 1 < tunnel.connection.remotes.count {
             tunnels[name] = tunnel
             return connect(name, remote: remote + 1, shard)
         }
@@ -148,9 +149,17 @@ extension AgentController {
         release(name, shard)
     }
 
-    func ends(_ id: IKESAID, _ reason: CloseReason, _ shard: ShardCore) {
+    func ends(_ status: IKESAStatus, _ reason: CloseReason, _ shard: ShardCore) {
+        let id = status.id
         guard let name = name(of: id), var tunnel = tunnels[name] else { return }
         if tunnel.replacement?.id == id { return replacementEnds(name, reason, shard) }
+        let error = status.error(of: reason)
+        if let error {
+            parts.logger.warning(
+                "\(error.message)",
+                metadata: error.logMetadata.merging(["tunnel": "\(name)"]) { $1 }
+            )
+        }
         parts.logger.info("tunnel ended", metadata: ["tunnel": "\(name)", "reason": "\(reason.word)"])
         // Whoever was called back will be up again before anybody misses addresses and routes.
         let isQuick = reason == .peerRestarted || tunnel.replacement != nil
@@ -163,6 +172,7 @@ extension AgentController {
         }
         let stood = tunnel.upSince.map { shard.now - $0 }
         tunnel.upSince = nil
+        if let error { tunnel.lastError = error }
         if let replacement = tunnel.replacement {
             // Another one is on its way already.
             tunnel.replacement = nil
@@ -171,12 +181,8 @@ extension AgentController {
             tunnels[name] = tunnel
             return
         }
-        if tunnel.lastError == nil {
-            tunnel.lastError = CulvertError(
-                reason == .peerDead ? .peerDead : .sessionReplaced,
-                "the tunnel ended: \(reason.word)"
-            )
-        }
+        tunnel.lastError =
+            tunnel.lastError ?? CulvertError(.sessionReplaced, "the tunnel ended: \(reason.word)")
         // What we closed ourselves because nothing came of it is tried again only where the configuration keeps it.
         let lost = tunnel.stoodOnce && reason != .requested && reason != .replaced
         let retries = lost || tunnel.connection.isKept

@@ -146,7 +146,7 @@ final class AgentController: ShardDelegate {
         case .childFailed(let id, let failure): childFails(id, failure, shard)
         case .closed(let status, let reason):
             if let name = name(of: status.id) { audit(.sessionEnd, name, status.path, nil, reason.word) }
-            ends(status.id, reason, shard)
+            ends(status, reason, shard)
         case .childClosed(let id, _, let reason): childEnds(id, reason, shard)
         case .retransmitting(let id, let attempt, _): peerIsSilent(id, attempt, shard)
         case .suspected(let id): replace(id, because: "the gateway seems to have lost the tunnel", shard)

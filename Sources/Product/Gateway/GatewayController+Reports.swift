@@ -128,6 +128,10 @@ extension GatewayController {
         let end = endings.removeValue(forKey: id)
         record.reason = end?.rawValue ?? reason.word
         record.count(counters)
+        if let error = status.error(of: reason) {
+            record.code = error.code
+            note(error, peer: "\(status.path.remote)")
+        }
         if let session {
             describe(session, in: &record)
             record.seconds = (shard.now - session.started).components.seconds

@@ -163,9 +163,23 @@ public final class CertificateAuthenticator: PeerAuthenticator {
             )
             return .accepted(verified(peer, proof: "\(algorithm)"))
         } catch SignatureRefusal.algorithmNotAllowed(let algorithm) {
-            return .refused(reason: "auth_method: \(algorithm) is not among the signatures allowed for this peer")
+            return .refused(
+                AuthenticationFailure(
+                    reason: "auth_method",
+                    "\(algorithm) is not among the signatures allowed for this peer",
+                    offered: ["\(algorithm)"],
+                    wanted: trust.signatures.kinds.map { "\($0)" }.sorted()
+                )
+            )
         } catch {
-            return .refused(reason: "auth_signature: \(error)")
+            return .refused(
+                AuthenticationFailure(
+                    reason: "auth_signature",
+                    "\(error)",
+                    offered: ["a signature of method \(request.method)"],
+                    wanted: ["one by the key of \(peer.displayName), serial \(peer.serial)"]
+                )
+            )
         }
     }
 

@@ -29,7 +29,7 @@ extension FailureReport {
         case .keyExchange: "key_exchange_refused"
         case .malformed: "malformed"
         case .protocolViolation: "protocol_violation"
-        case .timeout: "timeout"
+        case .timeout: silence?.losesFragments == true ? "fragments_lost" : "timeout"
         case .limit: "limit"
         case .backend: "backend_refused"
         }
@@ -53,7 +53,7 @@ extension FailureReport {
             return (.selectorsRefused, "the peer grants none of the selectors we asked for", list(mismatch))
         case .identity(let mismatch):
             let expected = mismatch.expected.map { "\($0)" }.joined(separator: ", ")
-            return (.identityMismatch, nil, [("wanted", expected), ("got", "\(mismatch.claimed)")])
+            return (.identityMismatch, nil, [("offered", "\(mismatch.claimed)"), ("wanted", expected)])
         case .authentication(let failure):
             let details =
                 failure.offered.map { ("offered", $0) } + failure.wanted.map { ("wanted", $0) }
@@ -67,11 +67,15 @@ extension FailureReport {
                 [("whose", "allow transport mode at the peer, or allow_tunnel for this connection")]
             )
         case .transportRefused(let why): return (.selectorsRefused, why, [])
-        case .tooManyRetries: return (.peerProtocol, "the peer asked for a cookie or another group too often", [])
+        case .tooManyRetries(let times):
+            return (
+                .peerProtocol, "the peer asked for a cookie or another group too often",
+                [("compared", "it asked \(times) times, and no IKE_SA_INIT of ours was ever enough")]
+            )
         case .keyExchange(let method): return (.peerProtocol, "the key exchange \(method) failed", [])
         case .malformed(let what): return (.peerProtocol, "a malformed message: \(what)", [])
         case .protocolViolation(let what): return (.peerProtocol, what, [])
-        case .timeout: return (.gatewayUnreachable, "no answer from \(path.remote) during \(stage.rawValue)", [])
+        case .timeout: return silent(silence)
         case .limit(let what): return (.limitReached, what, [])
         case .backend(let what): return (.kernelRefused, "the data plane refused: \(what)", [])
         }
@@ -96,6 +100,7 @@ extension FailureReport {
 
     private func authenticationCode(_ reason: String) -> ErrorCode {
         switch reason {
+        case "clock_skew": .clocksDiffer
         case "cert_expired": .certificateExpired
         case "cert_not_yet_valid": .certificateNotYetValid
         case "cert_unknown_issuer", "cert_bad_signature", "cert_no_trust_anchor": .untrustedIssuer
@@ -114,7 +119,7 @@ extension FailureReport {
         accepted: [String],
         _ reasons: [String]
     ) -> [(label: String, value: String)] {
-        offered.map { ("offered", $0) } + accepted.map { ("accepted", $0) } + reasons.map { ("differs", $0) }
+        offered.map { ("offered", $0) } + accepted.map { ("wanted", $0) } + reasons.map { ("compared", $0) }
     }
 
     private func list(_ mismatch: SelectorMismatch) -> [(label: String, value: String)] {
@@ -122,9 +127,22 @@ extension FailureReport {
             selectors.isEmpty ? "nothing known" : selectors.map { "\($0)" }.joined(separator: ", ")
         }
         return [
-            ("wanted", "\(text(mismatch.wantedLocal)) === \(text(mismatch.wantedRemote))"),
-            ("granted", "\(text(mismatch.grantedLocal)) === \(text(mismatch.grantedRemote))"),
+            ("offered", "\(text(mismatch.wantedLocal)) === \(text(mismatch.wantedRemote))"),
+            ("wanted", "\(text(mismatch.grantedLocal)) === \(text(mismatch.grantedRemote))"),
+            ("compared", "our networks === the peer's; one pair at least must overlap on both sides"),
         ]
+    }
+
+    /// Which end fell silent: a caller hears nothing of the gateway, a gateway nothing more of its caller.
+    private func silent(_ silence: PeerSilence?) -> Explanation {
+        if let silence, silence.losesFragments {
+            return (.fragmentsLost, "long messages do not pass between us and \(path.remote)", silence.details)
+        }
+        let message =
+            weInitiated
+            ? "no answer from \(path.remote) during \(stage.rawValue)"
+            : "\(path.remote) began \(stage.rawValue) and said no more"
+        return (weInitiated ? .gatewayUnreachable : .peerDead, message, silence?.details ?? [])
     }
 }
 

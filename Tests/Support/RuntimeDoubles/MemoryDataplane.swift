@@ -7,6 +7,10 @@ import Synchronization
 /// Data planes by address: what one sends arrives at the one that its path names.
 public final class MemoryNetwork: Sendable {
     private let planes = Mutex<[IPAddress: MemoryDataplane]>([:])
+    private let log = Mutex<[(bytes: [UInt8], path: Path)]>([])
+
+    /// Every IKE message that was sent, with the sender's view of its path.
+    public var sent: [(bytes: [UInt8], path: Path)] { log.withLock { $0 } }
 
     /// A network with nobody on it.
     public init() {}
@@ -15,6 +19,7 @@ public final class MemoryNetwork: Sendable {
     public func attach(_ plane: MemoryDataplane, at address: IPAddress) {
         planes.withLock { $0[address] = plane }
         plane.connect { [weak self] bytes, path in
+            self?.log.withLock { $0.append((bytes, path)) }
             let target = self?.planes.withLock { $0[path.remote.address] }
             target?.deliver(.ike(bytes: bytes, path: path.reversed))
         }

@@ -12,6 +12,12 @@ public struct TestCredentials: Sendable {
     /// The private key, PKCS #8.
     public var key: SecretBytes
 
+    /// A chain and its key, or one that is not its key.
+    public init(chain: [[UInt8]], key: SecretBytes) {
+        self.chain = chain
+        self.key = key
+    }
+
     /// The chain as a PEM file.
     public var certificatePEM: String {
         chain.map { String(decoding: PEM.encode(label: "CERTIFICATE", $0), as: UTF8.self) }.joined()

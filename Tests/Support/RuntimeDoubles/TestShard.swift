@@ -44,6 +44,7 @@ public final class TestShard: Sendable {
         connections: [ConnectionConfiguration] = [],
         oracle: LocalKeyOracle,
         authenticator: CertificateAuthenticator,
+        crypto: any CryptoProvider = StandardCryptoProvider(),
         decide: @escaping Decide = { _ in .deny(reason: "nobody", .noAdditionalSAs) }
     ) throws {
         let dataplane = try MemoryDataplane()
@@ -53,7 +54,7 @@ public final class TestShard: Sendable {
         self.dataplane = dataplane
         self.heard = heard
         shard = try ControlShard(
-            Self.parts(IKEConfiguration(connections: connections), oracle, authenticator),
+            Self.parts(IKEConfiguration(connections: connections), oracle, authenticator, crypto: crypto),
             dataplane: dataplane
         ) { Delegate(heard, decide) }
     }
@@ -62,12 +63,13 @@ public final class TestShard: Sendable {
     public static func parts(
         _ configuration: IKEConfiguration,
         _ oracle: any KeyOracle,
-        _ authenticator: any PeerAuthenticator
+        _ authenticator: any PeerAuthenticator,
+        crypto: any CryptoProvider = StandardCryptoProvider()
     ) -> ControlShard.Parts {
         var random = SystemRandom()
         return ControlShard.Parts(
             configuration: configuration,
-            crypto: StandardCryptoProvider(),
+            crypto: crypto,
             spis: SPIAllocator(node: 0, shard: 0, key: (random.next(), random.next()), start: random.next()),
             oracle: oracle,
             authenticator: authenticator,

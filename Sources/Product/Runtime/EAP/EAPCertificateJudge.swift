@@ -42,7 +42,7 @@ public struct EAPCertificateJudge: Sendable {
             box.finish(result)
         }
         switch box.wait(seconds: Self.patience) ?? .failure(.pathRule(reason: "validation did not end")) {
-        case .failure(let failure): return (.refused(reason: "\(failure.code): \(failure.description)"), nil)
+        case .failure(let failure): return (.refused(reason: AuthenticationFailure(failure).description), nil)
         case .success(let peer):
             guard let name = Self.name(of: peer, claimed: question.claimed) else {
                 return (.refused(reason: "the certificate has no name that could be an identity"), nil)

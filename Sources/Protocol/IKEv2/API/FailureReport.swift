@@ -39,8 +39,8 @@ public struct FailureReport: Hashable, Sendable, CustomStringConvertible {
         case transportDeclined
         /// Transport mode was asked for, and refused for this reason.
         case transportRefused(String)
-        /// The peer asked again and again for a cookie or another key exchange.
-        case tooManyRetries
+        /// The peer asked again and again for a cookie or another key exchange, so often.
+        case tooManyRetries(Int)
         /// The key exchange failed: the public value was refused or the generator failed.
         case keyExchange(KeyExchangeMethod)
         /// The peer's message is malformed.
@@ -69,6 +69,8 @@ public struct FailureReport: Hashable, Sendable, CustomStringConvertible {
     public var remoteIdentity: Identity?
     /// The reason.
     public var cause: Cause
+    /// What is known of the peer's silence, where that is the reason.
+    public var silence: PeerSilence?
 
     /// One line for the log.
     public var description: String {

@@ -59,6 +59,8 @@ public struct IKESAStatus: Hashable, Sendable {
     public var notAfter: WallTime?
     /// When the peer last proved to be alive by an IKE message.
     public var lastInbound: Instant?
+    /// What is known of the peer's silence, where it was given up for it.
+    public var silence: PeerSilence?
     /// Rekeyings so far.
     public var rekeyings: Int
     /// Whether the peer follows redirects (RFC 5685).

@@ -45,7 +45,8 @@ extension Engine {
             child: child,
             path: sa.path,
             remoteIdentity: sa.remoteIdentity,
-            cause: cause
+            cause: cause,
+            silence: sa.silence
         )
     }
 

@@ -128,14 +128,22 @@ extension Engine {
         case .refused(let reason): drop(reason, path)
         case .content(let payloads, let tag):
             guard admits(sa, header.exchangeType) else { return drop(.unexpected, path) }
-            sa.responses.current = .init(exchange: header.exchangeType, tag: tag, path: path)
+            begin(sa, header, tag, path)
             confirmChildren(sa)
             handleRequest(sa, header.exchangeType, payloads)
         case .malformed(let error, let tag):
             guard admits(sa, header.exchangeType) else { return drop(.unexpected, path) }
-            sa.responses.current = .init(exchange: header.exchangeType, tag: tag, path: path)
+            begin(sa, header, tag, path)
             refuseMalformed(sa, error, path)
         }
+    }
+
+    /// A new request is authentic: the peer has got our answer to the one before.
+    private func begin(_ sa: IKESA, _ header: IKEHeader, _ tag: [UInt8], _ path: Path) {
+        sa.responses.current = .init(exchange: header.exchangeType, tag: tag, path: path)
+        let first = sa.handshake.map { [$0.response] } ?? []
+        sa.lengths.arrived(sa.responses.lastResponse.isEmpty ? first : sa.responses.lastResponse, at: path.remote.port)
+        sa.lengths.repeats = 0
     }
 
     private func admits(_ sa: IKESA, _ exchange: ExchangeType) -> Bool {
@@ -166,6 +174,7 @@ extension Engine {
         guard path == sa.responses.lastPath || path == sa.path || isNoLonger(sa.responses.lastResponse, than: datagram)
         else { return drop(.unexpected, path) }
         statistics.retransmitted += 1
+        sa.lengths.repeats += 1
         send(sa.responses.lastResponse, path)
     }
 
@@ -228,6 +237,7 @@ extension Engine {
         case .incomplete: return
         case .refused(let reason): drop(reason, path)
         case .content(let payloads, _):
+            sa.lengths.arrived(outstanding.datagrams, at: (outstanding.detour ?? sa.path).remote.port)
             concludeRequest(sa)
             // RFC 7296 §2.21.3: fatal in both peers, without a Delete. Before authentication the exchange itself says so.
             if sa.phase != .initiating, payloads.notify(.invalidSyntax) != nil {

@@ -22,10 +22,7 @@ extension Engine {
         if sa.timers.fire(.reauthenticate, now) { reauthenticationDue(sa) }
         if sa.timers.fire(.giveUp, now) { giveUp(sa) }
         if sa.timers.fire(.retransmit, now) { retransmit(sa) }
-        if sa.timers.fire(.reassembly, now) {
-            sa.requestReassembly = nil
-            sa.responseReassembly = nil
-        }
+        if sa.timers.fire(.reassembly, now) { expireReassemblies(sa) }
         if sa.timers.fire(.keepalive, now) {
             emit(.sendKeepalive(sa.path))
             sa.timers[.keepalive] = now + sa.connection.timing.keepalive
@@ -39,6 +36,7 @@ extension Engine {
 
     /// A half-open IKE SA whose time is over leaves nothing; a replaced or closing one has waited long enough.
     private func expireTransient(_ sa: IKESA) {
+        sa.silence = silence(of: sa)
         switch sa.phase {
         case .halfOpen:
             // A flood of them must not become a flood of reports.

@@ -40,6 +40,7 @@ extension Engine {
             exchange: exchange,
             context: context,
             datagrams: datagrams,
+            since: now,
             pause: timing.retransmitInitial,
             detour: detour,
             ways: [detour ?? sa.path]
@@ -75,22 +76,20 @@ extension Engine {
 
     func giveUp(_ sa: IKESA) {
         guard let request = sa.requests.outstanding, !takesOldPathAgain(sa) else { return }
+        let silence = silence(of: sa)
         concludeRequest(sa)
         discardSecrets(request.context)
         switch sa.phase {
         case .initiating:
-            let cause: FailureReport.Cause
-            if let refusal = sa.handshake?.refusal {
-                cause = refused(sa, by: refusal)
-            } else {
-                cause = .timeout
-            }
-            fail(sa, cause)
+            if let refusal = sa.handshake?.refusal { return fail(sa, refused(sa, by: refusal)) }
+            sa.silence = silence
+            fail(sa, .timeout)
         case .established:
             // Our rekeying got no answer, yet the peer's own went through.
             if let collision = sa.peerRekeying, let successor = sas[collision.successor], successor.isEstablished {
                 return adopt(sa, successor)
             }
+            sa.silence = silence
             destroy(sa, .peerDead)
         case .closing: finish(sa, sa.closeReason ?? .requested)
         case .halfOpen, .replaced, .finished: remove(sa)

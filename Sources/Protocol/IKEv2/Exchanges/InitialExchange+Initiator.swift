@@ -131,7 +131,9 @@ extension Engine {
 
     private func receiveCookie(_ sa: IKESA, _ handshake: Handshake, _ cookie: [UInt8], _ payloads: [Payload]) {
         handshake.retries += 1
-        guard handshake.retries <= configuration.limits.initRetries else { return fail(sa, .tooManyRetries) }
+        guard handshake.retries <= configuration.limits.initRetries else {
+            return fail(sa, .tooManyRetries(handshake.retries))
+        }
         handshake.cookie = cookie
         handshake.puzzleSolution = nil
         concludeRequest(sa)
@@ -145,7 +147,9 @@ extension Engine {
         let offered = handshake.offered.contains { $0.transforms.contains(.keyExchange(method)) }
         guard offered, !handshake.triedMethods.contains(method) else { return drop(.unexpected, sa.path) }
         handshake.retries += 1
-        guard handshake.retries <= configuration.limits.initRetries else { return fail(sa, .tooManyRetries) }
+        guard handshake.retries <= configuration.limits.initRetries else {
+            return fail(sa, .tooManyRetries(handshake.retries))
+        }
         concludeRequest(sa)
         discard(handshake.handle)
         handshake.handle = nil
@@ -186,6 +190,7 @@ extension Engine {
         case .tooHard: return noteRefusal(sa, handshake, .puzzle)
         case .notAllowed: return drop(.malformedInit, path)
         }
+        sa.lengths.arrived([handshake.request], at: path.remote.port)
         concludeRequest(sa)
         sa.timers[.forget] = now + sa.connection.timing.giveUp * 2
         sa.remoteSPI = header.responderSPI

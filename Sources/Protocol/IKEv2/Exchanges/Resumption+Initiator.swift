@@ -56,7 +56,9 @@ extension Engine {
         if let redirect = payloads.notify(.redirect) { return receiveInitialRedirect(sa, handshake, redirect) }
         if let cookie = payloads.notify(.cookie), case .cookie(let data) = cookie.decoded {
             handshake.retries += 1
-            guard handshake.retries <= configuration.limits.initRetries else { return fail(sa, .tooManyRetries) }
+            guard handshake.retries <= configuration.limits.initRetries else {
+                return fail(sa, .tooManyRetries(handshake.retries))
+            }
             handshake.cookie = data
             concludeRequest(sa)
             return sendResumeRequest(sa, handshake, ticket)
@@ -120,7 +122,7 @@ extension Engine {
         sa.handshake = fresh
         sa.suite = nil
         guard let method = sa.connection.negotiableProposals.first?.keyExchanges.first else {
-            return fail(sa, .tooManyRetries)
+            return fail(sa, .tooManyRetries(handshake.retries))
         }
         generateInitial(sa, method)
     }

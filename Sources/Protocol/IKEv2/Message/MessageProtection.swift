@@ -43,7 +43,7 @@ extension Engine {
             noteReceived(sa, header, head, envelope.first, plain)
             return parse(envelope.first, plain, tag)
         }
-        return reassemble(sa, header, fragment, envelope.first, plain, tag, head)
+        return reassemble(sa, header, fragment, envelope.first, plain, (tag, head, datagram.count))
     }
 
     private func reassemble(
@@ -52,8 +52,7 @@ extension Engine {
         _ fragment: (number: Int, total: Int),
         _ first: PayloadType,
         _ plain: [UInt8],
-        _ tag: [UInt8],
-        _ head: [UInt8]
+        _ datagram: (tag: [UInt8], head: [UInt8], length: Int)
     ) -> Opened {
         let isResponse = header.flags.contains(.response)
         var reassembly = isResponse ? sa.responseReassembly : sa.requestReassembly
@@ -65,17 +64,19 @@ extension Engine {
             of: fragment.total,
             plain,
             first: first,
-            tag: tag,
+            tag: datagram.tag,
             limit: configuration.limits.messageBytes
         )
         // After the call, which begins anew when the total has grown.
-        if fragment.number == 1 { parts.head = head }
+        if fragment.number == 1 { parts.head = datagram.head }
+        parts.note(datagramLength: datagram.length)
         if case .incomplete = outcome { reassembly = parts } else { reassembly = nil }
         if isResponse { sa.responseReassembly = reassembly } else { sa.requestReassembly = reassembly }
         switch outcome {
         case .incomplete: return .incomplete
         case .refused: return .refused(.limit)
         case .complete(let first, let bytes, let tag):
+            sa.lengths.partial = nil
             noteReceived(sa, header, parts.head, first, bytes)
             return parse(first, bytes, tag)
         }

@@ -12,6 +12,17 @@ struct Reassembly {
     /// The start of the first fragment: IKE header and generic header.
     var head: [UInt8] = []
 
+    /// The longest datagram of its fragments so far.
+    private var longest = 0
+
+    /// What came of a message that will not be whole.
+    func partial(isResponse: Bool) -> PeerSilence.Partial {
+        PeerSilence.Partial(received: parts.count, total: total, longest: longest, isResponse: isResponse)
+    }
+
+    /// Notes how long a datagram was that brought one.
+    mutating func note(datagramLength: Int) { longest = max(longest, datagramLength) }
+
     /// What an added fragment led to.
     enum Outcome {
         case incomplete

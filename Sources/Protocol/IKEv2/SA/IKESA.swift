@@ -46,6 +46,9 @@ final class IKESA {
     var requestReassembly: Reassembly?
     var responseReassembly: Reassembly?
     var junkMessages = 0
+    var lengths = MessageLengths()
+    /// What was known when the peer was given up.
+    var silence: PeerSilence?
 
     /// The earliest entry of it on the heap of deadlines.
     var scheduledAt: Instant?
@@ -187,6 +190,8 @@ struct OutstandingRequest {
     var exchange: ExchangeType
     var context: ExchangeContext
     var datagrams: [[UInt8]]
+    /// When it was sent first.
+    var since: Instant
     var attempt = 0
     var pause: Duration
     /// Where it goes when not along the IKE SA's path: a return routability check.
