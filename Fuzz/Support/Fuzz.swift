@@ -26,3 +26,35 @@ public func fuzz(_ property: @escaping ([UInt8]) -> String?) -> Never {
     }
     exit(status)
 }
+
+/// Fuzzes inputs as they come, and again with a length field that says how long they are: or the fuzzer would spend its
+/// time on guessing it.
+public func fuzz(lengthAt field: LengthField, _ property: @escaping ([UInt8]) -> String?) -> Never {
+    fuzz { bytes in property(bytes) ?? property(field.fitted(bytes)) }
+}
+
+/// Where a message has its own length, big-endian.
+public struct LengthField: Sendable {
+    /// Its offset.
+    public var offset: Int
+    /// Its octets.
+    public var octets: Int
+    /// Shorter inputs stay as they are.
+    public var minimum: Int
+
+    /// Describes a field that ends within `minimum` octets.
+    public init(offset: Int, octets: Int, minimum: Int) {
+        precondition(offset + octets <= minimum, "the field must be there")
+        (self.offset, self.octets, self.minimum) = (offset, octets, minimum)
+    }
+
+    /// The input with its own length in the field.
+    func fitted(_ bytes: [UInt8]) -> [UInt8] {
+        guard bytes.count >= minimum else { return bytes }
+        var bytes = bytes
+        for index in 0..<octets {
+            bytes[offset + index] = UInt8(truncatingIfNeeded: bytes.count >> (8 * (octets - 1 - index)))
+        }
+        return bytes
+    }
+}

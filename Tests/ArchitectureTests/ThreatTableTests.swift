@@ -61,6 +61,18 @@ struct ThreatTableTests {
         }
     }
 
+    /// Whoever decrypts with RSA can be an oracle (strongSwan's was, by its timing): nothing here does.
+    @Test func cve_2026_35334_nothingDecryptsWithRSA() {
+        let spellings = ["RSA.Encryption", "_RSA.Encryption", "EVP_PKEY_decrypt", "RSA_private_decrypt", "RSA_decrypt"]
+        for file in repository.swift where file.path.hasPrefix("Sources/") {
+            for spelling in spellings { #expect(!file.text.contains(spelling), "\(file.path): \(spelling)") }
+        }
+        for shim in ["CLibcrypto/include/CLibcrypto.h", "CLibcrypto/CLibcrypto.c", "CLibcrypto/LegacyPrimitives.c"] {
+            let text = repository.text("Sources/Ground/\(shim)") ?? ""
+            for spelling in spellings { #expect(!text.contains(spelling), "\(shim): \(spelling)") }
+        }
+    }
+
     private func functions() -> Set<String> {
         var names: Set<String> = []
         for file in repository.swift where file.path.hasPrefix("Tests/") {

@@ -163,6 +163,46 @@ import Testing
         #expect(pair.trace.count { $0.sender == "A" } == 2, "the cookie goes back alone")
     }
 
+    /// The demand for cookies ends between a request and its repetition: the responder takes the repetition, the initiator
+    /// has gone on to the request with the cookie, and signs that.
+    @Test(arguments: [false, true]) func aDemandThatEndsInBetweenLeavesOneIKESAThatStands(answersFirst: Bool) throws {
+        let pair = Pair(pskA(), pskB())
+        engine(pair).configuration.limits.cookieThreshold = 0
+        pair.initiate(pskA())
+        pair.collect()
+        let first = try #require(pair.wire.first)
+        pair.step()
+        let challenge = try #require(pair.wire.last)
+        pair.wire = []
+        engine(pair).configuration.limits.cookieThreshold = 64
+        pair.inject(first)
+        let answer = try #require(pair.wire.last)
+        pair.wire = []
+        // The cookie reaches A before the answer does.
+        pair.inject(challenge)
+        #expect(pair.wire.count == 1, "the request with the cookie")
+        if answersFirst { pair.wire.insert(answer, at: 0) } else { pair.wire.append(answer) }
+        pair.settle()
+        #expect(engine(pair).statistics.established == 1 && engine(pair).statistics.failed == 0)
+        #expect(engine(pair).sas.count == 1)
+        pair.expectAgreement()
+    }
+
+    /// A cookie that is not ours does not change what AUTH will cover.
+    @Test func aForgedCookieOnACopyOfARequestChangesNothing() throws {
+        let pair = Pair(pskA(), pskB())
+        pair.initiate(pskA())
+        pair.collect()
+        let first = try #require(pair.wire.first)
+        pair.step()
+        var copy = try IKEMessage.parse(first.bytes)
+        copy.payloads.insert(.notify(.cookie, [UInt8](repeating: 9, count: 36)), at: 0)
+        pair.inject(Packet(bytes: copy.serialise(), path: first.path, sender: "A"))
+        #expect(engine(pair).halfOpen.count == 1)
+        pair.settle()
+        pair.expectAgreement()
+    }
+
     @Test func r05_failedAuthenticationsWeighOnAndAreForgotten() {
         let pair = Pair(pskA(), pskB())
         engine(pair).configuration.limits.cookieThresholdPerSource = 3

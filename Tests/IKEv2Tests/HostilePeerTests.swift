@@ -67,6 +67,39 @@ import Testing
         #expect(closes(pair.b).count == 1)
     }
 
+    /// A message of a kind that was parsed and not thought of skipped authorization elsewhere. Whoever has keys and no
+    /// identity gets nothing, whatever exchange it calls what it says.
+    @Test(arguments: 0...255 as ClosedRange<UInt8>) func cve_2026_30836_everyExchangeNeedsAuthentication(
+        _ type: UInt8
+    ) throws {
+        let pair = Pair(pskA(), pskB())
+        pair.delivers = { $0.header?.exchangeType != .ikeAuth }
+        pair.initiate(pskA())
+        pair.settle()
+        let (a, b) = (pair.a.endpoint.engine, pair.b.endpoint.engine)
+        let sa = try #require(a.sas.values.first)
+        #expect(b.sas.values.first?.keys != nil)
+        var content: [Payload] = [.nonce(NoncePayload(data: [UInt8](repeating: 3, count: 32)))]
+        content += [
+            .securityAssociation(
+                SecurityAssociationPayload(
+                    proposals: ProposalBuilder.esp(ESPProposal.offered, spi: SPI(0xC000_0001), withKeyExchange: false)
+                )
+            ),
+            .trafficSelectorsInitiator(TrafficSelectorPayload(selectors: [networkA])),
+            .trafficSelectorsResponder(TrafficSelectorPayload(selectors: [networkB])),
+            .notify(.initialContact), .delete(.ikeSA),
+        ]
+        let chain = IKEMessage.serialiseChain(content)
+        let exchange = ExchangeType(rawValue: type)
+        for id in [UInt32(0), 1, 2] {
+            let bytes = Forge.seal(sa, exchange, id, first: chain.first, chain.bytes, crypto: pair.a.crypto)
+            pair.inject(Packet(bytes: try #require(bytes), path: pair.pathA, sender: "A"))
+        }
+        #expect(pair.b.installed.isEmpty && pair.b.authorizations.isEmpty)
+        #expect(b.statistics.established == 0 && !b.sas.values.contains { $0.isEstablished })
+    }
+
     @Test func aChildSAThatIsDeletedTwiceIsDeletedOnce() throws {
         let pair = establishedPair()
         let spi = try #require(pair.childA).inboundSPI

@@ -8,13 +8,13 @@ import Runtime
 struct Load: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "culvert-load",
-        abstract: "Measures IKEv2 gateways: set-ups, tunnels held, packets a second.",
+        abstract: "Measures IKEv2 gateways: set-ups, tunnels held, packets a second, floods.",
         discussion: """
             For laboratories only: it refuses targets outside loopback and network namespaces other than the first.
             lab/bench uses it; docs/reference/bench.md says how the figures come about.
             """,
         version: "culvert-load \(CulvertVersion.text)",
-        subcommands: [PKICommand.self, SetupCommand.self, PacketsCommand.self]
+        subcommands: [PKICommand.self, SetupCommand.self, PacketsCommand.self, FloodCommand.self]
     )
 }
 

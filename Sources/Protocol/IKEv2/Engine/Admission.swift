@@ -66,6 +66,49 @@ extension Engine {
         return .refused
     }
 
+    /// Takes a request that differs from one behind a half-open IKE SA in its cookie alone for the same one, and repeats the
+    /// answer.
+    ///
+    /// Demands come and go with the load. A first request that was put off can be taken when it comes again, while the same
+    /// one with its cookie is on its way. The initiator then believes whichever answer comes first, and signs the request
+    /// that it sent last: the one with the cookie. Two IKE SAs would leave it with one whose AUTH covers the other request.
+    func repeatsWithCookie(
+        _ header: IKEHeader,
+        _ datagram: [UInt8],
+        _ payloads: [Payload],
+        _ nonce: [UInt8],
+        _ key: HalfOpenTable.Key,
+        _ path: Path
+    ) -> Bool {
+        for spi in halfOpen.candidates(key) {
+            guard let sa = sas[spi], let handshake = sa.handshake, handshake.remoteNonce == nonce,
+                let known = try? IKEMessage.parse(handshake.request.span),
+                known.payloads.withoutCookie == payloads.withoutCookie
+            else { continue }
+            if sa.responses.expected == 1, sa.responses.current == nil, hasGoodCookie(payloads, header, nonce, path) {
+                handshake.request = datagram
+            }
+            // There is no answer yet while keys are being made.
+            guard !handshake.response.isEmpty else { return true }
+            statistics.retransmitted += 1
+            send([handshake.response], path)
+            return true
+        }
+        return false
+    }
+
+    private func hasGoodCookie(_ payloads: [Payload], _ header: IKEHeader, _ nonce: [UInt8], _ path: Path) -> Bool {
+        guard case .notify(let first)? = payloads.first, first.type == .cookie else { return false }
+        let verdict = cookies.verdict(
+            on: first.data,
+            CookieJar.Subject(nonce: nonce, address: path.remote.address, spi: header.initiatorSPI),
+            now: now,
+            lifetime: configuration.limits.cookieSecretLifetime,
+            crypto: crypto
+        )
+        return verdict != .invalid
+    }
+
     private func judge(_ demand: InitialDemand, _ payloads: [Payload], _ subject: CookieJar.Subject) -> Admission {
         // RFC 7296 §2.6: the cookie is the first payload.
         guard case .notify(let first)? = payloads.first, first.type == .cookie else { return .refused }

@@ -47,6 +47,7 @@ extension Engine {
             drop(.malformedInit, path)
             return answerUnprotected(header, [.notify(.invalidSyntax)], path)
         }
+        if repeatsWithCookie(header, datagram, payloads, nonce, key, path) { return }
         var solvedCookie: [UInt8]?
         switch admit(header, payloads, nonce, path) {
         case .refused: return

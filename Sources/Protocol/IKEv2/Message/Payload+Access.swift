@@ -52,6 +52,16 @@ extension [Payload] {
         for case .puzzleSolution(let payload) in self { return payload }
         return nil
     }
+    /// What an IKE_SA_INIT request says besides its cookie and the solution of a puzzle.
+    var withoutCookie: [Payload] {
+        filter { payload in
+            switch payload {
+            case .notify(let notify): notify.type != .cookie
+            case .puzzleSolution: false
+            default: true
+            }
+        }
+    }
     var notifies: [NotifyPayload] {
         compactMap { if case .notify(let payload) = $0 { payload } else { nil } }
     }
