@@ -188,6 +188,30 @@ import Testing
         pair.expectAgreement()
     }
 
+    /// A repeated request gets a cookie as the first one did, though the demand is over: its sender has gone on.
+    @Test func aDemandStandsLongerThanCopiesTravel() throws {
+        let pair = Pair(pskA(), pskB())
+        engine(pair).configuration.limits.cookieDemandMemory = .seconds(10)
+        engine(pair).configuration.limits.cookieThreshold = 0
+        let packet = request(1, address: 0x0B00_0001)
+        func isAdmitted() -> Bool {
+            pair.wire = []
+            pair.inject(packet)
+            return engine(pair).halfOpen.count > 0
+        }
+        #expect(!isAdmitted())
+        engine(pair).configuration.limits.cookieThreshold = 64
+        pair.run(.seconds(9))
+        #expect(!isAdmitted())
+        pair.run(.seconds(2))
+        #expect(isAdmitted())
+
+        var memory = DemandMemory()
+        for source in 0..<5000 { memory.note(.v4(UInt32(source)), until: .zero + .seconds(10), now: .zero) }
+        #expect(memory.stands(for: .v4(1), .zero) && memory.stands(for: .v4(0xFFFF_FFFF), .zero), "full: everybody")
+        #expect(!memory.stands(for: .v4(1), .zero + .seconds(10)))
+    }
+
     /// A cookie that is not ours does not change what AUTH will cover.
     @Test func aForgedCookieOnACopyOfARequestChangesNothing() throws {
         let pair = Pair(pskA(), pskB())

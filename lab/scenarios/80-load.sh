@@ -115,6 +115,7 @@ flood_holds() {
   expect "no refusal is longer than its request, nor are all together" jq -e '.longest_refusal <= .request_bytes and .refused_bytes <= .asked_bytes' "$W/flood.json"
   # 64 half-open at a time, each for 30 s, twice that while they change: what nobody returns a cookie for is not kept.
   expect "hardly anything of the flood is remembered" jq -e '.accepted <= 64 * (2 + .seconds / 30) and .malformed == 0' "$W/flood.json"
+  jq -r '"\(.sent) requests in \(.seconds | round) s, \(.refusals) refused, \(.accepted) accepted"' "$W/flood.json" > "$W/note"
   flooded 10 "${CULVERT_FLOOD_RATE:-5000}"
   wait $flooder || fail "the second flood ended badly"
   say "resident: $first_rss KiB after the first flood, $(responder_rss) KiB after the second; round trip $before_rtt ms before, $rtt ms in the flood"
@@ -122,6 +123,5 @@ flood_holds() {
   expect "the gateway is the process that it was" kill -0 "$pid"
   expect "the tunnels stand" within e ping -q -c 3 -i 0.2 -W 3 10.20.0.10
   expect_soon 60 "nothing half-open is left" eval "\"$CULVERT\" gateway status --json --control '$W/b/gateway.sock' | jq -e '.halfOpen == 0'"
-  jq -r '"\(.sent) requests in \(.seconds | round) s, \(.refusals) refused, \(.accepted) accepted"' "$W/flood.json" > "$W/note"
 }
 scenario flood-culvert "65 536 forged addresses flood the gateway: tunnels go on, 200 runners behind one NAT and strongSwan get in" limit=300 flood_holds

@@ -88,6 +88,7 @@ final class Node {
         var configuration = configuration
         // Tests let a peer fail ten thousand times in no time; AdmissionTests are about what that costs it.
         configuration.limits.failureMemory = .zero
+        configuration.limits.cookieDemandMemory = .zero
         endpoint = IKEEndpoint(
             configuration: configuration,
             crypto: crypto,

@@ -42,6 +42,8 @@ public struct IKELimits: Hashable, Sendable {
     public var cookieThreshold = 64
     /// From this many half-open IKE SAs of one address (IPv6: /64), that source must return a cookie.
     public var cookieThresholdPerSource = 16
+    /// How long a demand for cookies stands after its reason: longer than copies of a request are on their way.
+    public var cookieDemandMemory: Duration = .seconds(10)
     /// Cookie or not, no more half-open IKE SAs than this: bounds memory.
     public var halfOpenLimit = 4096
     /// From this many half-open and lately failed IKE SAs on, strangers must solve a puzzle (RFC 8019): the last step before

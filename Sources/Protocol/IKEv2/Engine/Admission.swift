@@ -42,6 +42,19 @@ extension Engine {
         return .nothing
     }
 
+    /// The demand, or the one for a cookie that stood a moment ago.
+    private func standing(_ demand: InitialDemand, _ address: IPAddress) -> InitialDemand {
+        let source = HalfOpenTable.source(address)
+        guard demand != .nothing else { return demands.stands(for: source, now) ? .cookie : .nothing }
+        let end = now + configuration.limits.cookieDemandMemory
+        if halfOpen.pressure(now) >= configuration.limits.cookieThreshold {
+            demands.note(until: end)
+        } else {
+            demands.note(source, until: end, now: now)
+        }
+        return demand
+    }
+
     /// RFC 8019 §10: harder with the load. Each bit doubles the work, as each bit follows a doubling of the load.
     func difficulty(_ load: Int, _ threshold: Int) -> UInt8 {
         let range = configuration.limits.puzzleDifficulty
@@ -52,7 +65,7 @@ extension Engine {
     /// Whether the request may go on. Otherwise it is answered with a cookie, maybe with a puzzle, and nothing is remembered.
     func admit(_ header: IKEHeader, _ payloads: [Payload], _ nonce: [UInt8], _ path: Path) -> Admission {
         let limits = configuration.limits
-        let demand = demand(of: path.remote.address)
+        let demand = standing(demand(of: path.remote.address), path.remote.address)
         noteDemand(demand)
         guard halfOpen.count < limits.halfOpenLimit else {
             drop(.limit, path)

@@ -29,6 +29,7 @@ final class Engine {
     /// Half-open IKE SAs whose first protected message was junk, lately.
     var spoiled = RecentCount()
     var cookies = CookieJar()
+    var demands = DemandMemory()
     var demandsCookies = false
     var deadlines = DeadlineHeap()
     var errorBudget = TokenBucket()

@@ -87,7 +87,7 @@ struct HalfOpenTable {
     }
 
     /// One source is an IPv4 address or an IPv6 /64: whoever has one address of it has them all.
-    private static func source(_ address: IPAddress) -> IPAddress {
+    static func source(_ address: IPAddress) -> IPAddress {
         switch address {
         case .v4: address
         case .v6(let high, _): .v6(high, 0)
