@@ -71,7 +71,8 @@ final class AgentFixture: Sendable {
         addresses: [IPAddress] = [.v4(0x0a63_0002)],
         grants: [String] = ["10.20.0.0/16"],
         refuses: Bool = false,
-        mode: ChildSAParameters.Mode = .tunnel
+        mode: ChildSAParameters.Mode = .tunnel,
+        reload: AgentController.Reload? = nil
     ) throws {
         let crypto = StandardCryptoProvider()
         let nobody = CertificateAuthenticator(crypto: crypto, trust: [:], registry: PeerRegistry())
@@ -109,7 +110,8 @@ final class AgentFixture: Sendable {
             crypto: crypto,
             registry: PeerRegistry(),
             audit: nil,
-            logger: silent
+            logger: silent,
+            reload: reload
         )
         let interface = interface
         shard = try ControlShard(

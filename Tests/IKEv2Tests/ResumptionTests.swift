@@ -112,6 +112,26 @@ import Testing
         #expect(pair.statusA == nil && pair.statusB == nil)
     }
 
+    /// A gateway that wants puzzles from strangers wants a cookie and a ticket that opens from those it knows.
+    @Test func whoHasATicketNeedsACookieAndNoPuzzle() throws {
+        let pair = pair()
+        var configuration = IKEConfiguration(connections: [pskB()])
+        configuration.limits.cookieThreshold = 0
+        configuration.limits.puzzleThreshold = 0
+        pair.b.restart(configuration)
+        pair.command(pair.b, .useSecrets(Self.secrets(2, 1)))
+        pair.a.solvesPuzzles = false
+        try comeBack(pair)
+        #expect(
+            pair.trace.map(\.summary) == [
+                "A IKE_SESSION_RESUME 0", "B IKE_SESSION_RESUME 0 response", "A IKE_SESSION_RESUME 0",
+                "B IKE_SESSION_RESUME 0 response", "A IKE_AUTH 1", "B IKE_AUTH 1 response",
+            ]
+        )
+        pair.expectAgreement()
+        #expect(pair.a.puzzles.isEmpty)
+    }
+
     @Test func aTicketIsGoodForOnce() throws {
         let pair = pair()
         let ticket = try #require(pair.a.tickets.values.first)

@@ -33,6 +33,8 @@ public struct GatewayStatus: Codable, Sendable, Hashable {
     public var failures: [FailureStatus]
     /// Counters since the start, by name.
     public var counters: [String: UInt64]
+    /// Where clients are sent while the gateway is drained; nil when it serves them itself.
+    public var drainingTo: String?
 
     /// Makes a status of all its parts.
     public init(

@@ -50,6 +50,8 @@ public struct TunnelStatus: Codable, Sendable, Hashable {
     public var children: [ChildStatus]
     /// Whether and where it can move; nil where nobody said.
     public var mobility: MobilityStatus?
+    /// How it comes back after a loss; nil when the daemon does not tell.
+    public var returning: ReturnStatus?
 
     /// Makes a status of all its parts.
     public init(

@@ -30,8 +30,14 @@ extension AgentController {
         begin(name, remotes[remote], remote, tunnel.ticket?.ticket, from: nil, reason, shard)
     }
 
-    /// RFC 4478: a full exchange, for a ticket proves nothing anew.
+    /// RFC 4478: with the credentials as they are on disk now, which may have been renewed.
     func reauthenticate(_ id: IKESAID, _ shard: ShardCore) {
+        guard let name = name(of: id) else { return }
+        refresh(name, shard) { controller, shard, _ in controller.beginReauthentication(id, shard) }
+    }
+
+    /// A full exchange, for a ticket proves nothing anew.
+    func beginReauthentication(_ id: IKESAID, _ shard: ShardCore) {
         guard let name = name(of: id), let tunnel = tunnels[name], case .up(id) = tunnel.phase,
             let status = shard.status(id)
         else { return }

@@ -147,6 +147,8 @@ extension AgentController {
         tunnels[name] = tunnel
         clearInterface(name)
         release(name, shard)
+        // Maybe what was refused has been renewed when the next try comes.
+        if case .waiting = tunnel.phase, error.code != .gatewayUnreachable { refresh(name, shard) }
     }
 
     func ends(_ status: IKESAStatus, _ reason: CloseReason, _ shard: ShardCore) {

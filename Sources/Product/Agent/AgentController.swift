@@ -22,6 +22,8 @@ final class AgentController: ShardDelegate {
         var logger: Logger
         /// EAP with the credentials of the tunnels.
         var eap: LocalEAPDesk?
+        /// Reads files again; nil where there are none.
+        var reload: Reload?
     }
 
     let parts: Parts

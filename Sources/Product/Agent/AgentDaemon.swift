@@ -28,7 +28,7 @@ public final class AgentDaemon: Sendable {
     private let available: AvailableAlgorithms
     private let audit: AuditWriter?
     private let dataplane: UserspaceDataplane
-    private let shard: ControlShard
+    let shard: ControlShard
     private let started = SystemClock.now
     private let stopRequested = DispatchSemaphore(value: 0)
     private let stopped = DispatchSemaphore(value: 0)
@@ -74,7 +74,7 @@ public final class AgentDaemon: Sendable {
         do throws(IOFailure) {
             dataplane = try Self.startDataplane(configuration)
             do throws(IOFailure) {
-                shard = try Self.startShard(configuration, dataplane, audit, logger)
+                shard = try Self.startShard(configuration, dataplane, audit, available, logger)
             } catch {
                 dataplane.stop()
                 throw error
@@ -102,8 +102,10 @@ public final class AgentDaemon: Sendable {
         _ configuration: AgentConfiguration,
         _ dataplane: UserspaceDataplane,
         _ audit: AuditWriter?,
+        _ available: AvailableAlgorithms,
         _ logger: Logger
     ) throws(IOFailure) -> ControlShard {
+        let later = ShardSlot()
         let ports = dataplane.ports ?? (500, 4500)
         let crypto = StandardCryptoProvider()
         let registry = PeerRegistry()
@@ -128,10 +130,16 @@ public final class AgentDaemon: Sendable {
             registry: registry,
             audit: audit,
             logger: logger,
-            eap: eap
+            eap: eap,
+            reload: AgentController.reload(
+                ConnectionLoader(settings: configuration, available: available),
+                pool,
+                later,
+                logger
+            )
         )
         let name = dataplane.interfaceName ?? configuration.network.tun
-        return try ControlShard(parts, dataplane: dataplane) { () throws(IOFailure) in
+        let shard = try ControlShard(parts, dataplane: dataplane) { () throws(IOFailure) in
             let network = try AgentNetwork(
                 name: name,
                 configuration,
@@ -140,6 +148,8 @@ public final class AgentDaemon: Sendable {
             )
             return AgentController(controller, interface: network)
         }
+        later.set(shard)
+        return shard
     }
 
     private func serve(_ signals: DaemonSignals) throws(CulvertError) {
@@ -167,7 +177,11 @@ public final class AgentDaemon: Sendable {
         logger.info("agent is ready", metadata: ["control": "\(configuration.files.control)"])
         var idleSince = SystemClock.now
         while true {
-            if let request = signals.wait(milliseconds: 200), request == .stop { break }
+            switch signals.wait(milliseconds: 200) {
+            case .stop: stopRequested.signal()
+            case .reload: _ = reload()
+            case nil: break
+            }
             if stopRequested.wait(timeout: .now()) == .success { break }
             if let failure = dataplane.failure { throw failure.culvertError() }
             guard options.endsWhenIdle else { continue }
@@ -249,7 +263,8 @@ public final class AgentDaemon: Sendable {
             case .stop:
                 stopRequested.signal()
                 return .done("the agent stops")
-            case .reload, .closeSession, .drain:
+            case .reload: return reload()
+            case .closeSession, .drain:
                 return .failed(CulvertError(.controlRefused, "an agent does not know this operation"))
             }
         } catch {
@@ -327,6 +342,12 @@ public final class AgentDaemon: Sendable {
         throw result.lastError ?? CulvertError(.gatewayUnreachable)
     }
 
+    /// Reads certificates and keys of all tunnels again. agent.yaml itself is read at the start.
+    private func reload() -> AdminResponse {
+        shard.post { core, delegate in (delegate as? AgentController)?.reloadCredentials(core) }
+        return .done("certificates and keys are read again; tunnels with other ones are authenticated anew")
+    }
+
     private func down(_ name: String?) throws(CulvertError) -> AdminResponse {
         let names = shard.call { core, delegate in
             (delegate as? AgentController)?.down(name, shard: core) ?? []
@@ -354,36 +375,5 @@ public final class AgentDaemon: Sendable {
         }
         if result.state == .up { return .tunnel(result) }
         throw result.lastError ?? CulvertError(.gatewayUnreachable)
-    }
-
-    private func ping(_ name: String?, _ seconds: Int) throws(CulvertError) -> AdminResponse {
-        let begun = SystemClock.now
-        let probe = shard.call { core, delegate -> (String, IKESAID, Instant?)? in
-            guard let (name, id) = (delegate as? AgentController)?.ikeSA(name) else { return nil }
-            let before = core.status(id)?.lastInbound
-            core.perform(.probe(id))
-            return (name, id, before)
-        }
-        guard let probe, let (found, id, before) = probe else {
-            throw CulvertError(.unknownName, name.map { "no tunnel named \($0) is up" } ?? "no tunnel is up")
-        }
-        let heard = shard.wait(seconds: Double(seconds)) { core, _ -> Instant? in
-            guard let last = core.status(id)?.lastInbound, last != before else { return nil }
-            return last
-        }
-        if let heard {
-            return .pong(name: found, milliseconds: Double((heard - begun).wholeNanoseconds) / 1_000_000)
-        }
-        throw CulvertError(.peerDead, "the peer of \(found) did not answer within \(seconds) s")
-    }
-
-    private func rekey(_ name: String?, _ ike: Bool) throws(CulvertError) -> AdminResponse {
-        let done = shard.call { core, delegate -> String? in
-            guard let (name, id) = (delegate as? AgentController)?.ikeSA(name) else { return nil }
-            core.rekey(id, ike: ike)
-            return name
-        }
-        guard let done, let found = done else { throw CulvertError(.unknownName, "no such tunnel is up") }
-        return .done("rekeying \(ike ? "the IKE SA" : "the Child SAs") of \(found)")
     }
 }

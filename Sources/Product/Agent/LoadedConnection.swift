@@ -12,6 +12,8 @@ import Store
 struct LoadedConnection: Sendable {
     /// Its name.
     var name: String
+    /// What it was read from, to be read again; nil for none.
+    var source: AgentConnection?
     /// The gateway as it was named.
     var gateway: String
     /// Where IKE_SA_INIT may go, best first.
@@ -49,6 +51,7 @@ struct ConnectionLoader {
 
     func load(_ connection: AgentConnection) throws(CulvertError) -> LoadedConnection {
         var loaded = try loadFirstRound(connection)
+        loaded.source = connection
         try addEAP(connection, to: &loaded)
         return loaded
     }
@@ -125,6 +128,12 @@ struct ConnectionLoader {
                 "connection \(connection.name) has an ML-DSA key, and ike.experimental_ml_dsa is off",
                 next: "set experimental_ml_dsa: true in the ike section of agent.yaml, or take another certificate"
             )
+        }
+        // Two files are renewed one after the other.
+        guard let leaf = chain.first, let parsed = try? ParsedCertificate(der: leaf),
+            parsed.spkiDER == signing.publicKeyDER
+        else {
+            throw CulvertError(.keyUnusable, "the private key of \(connection.name) is not the key of its certificate")
         }
         let local = try localIdentity(connection, chain)
         let keyID = KeyID(connection.name)

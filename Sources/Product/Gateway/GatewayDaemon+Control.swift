@@ -38,13 +38,25 @@ extension GatewayDaemon {
 
     /// Reads the configuration again. A bad one changes nothing; one that needs a restart is refused by name.
     func reload() -> AdminResponse {
-        reloading.withLock { _ in reloadAlone() }
+        reloading.withLock { _ in reloadAlone(everything: true) }
     }
 
-    private func reloadAlone() -> AdminResponse {
+    /// Takes a renewed certificate and key, and nothing else: gateway.yaml and policy.yaml may be in the middle of an edit.
+    func reloadCredentials() -> AdminResponse {
+        reloading.withLock { _ in reloadAlone(everything: false) }
+    }
+
+    /// The files by which the gateway proves itself.
+    var credentialFiles: [String] {
+        let identity = current.withLock { $0.configuration.identity }
+        return [identity.certificate, identity.key]
+    }
+
+    private func reloadAlone(everything: Bool) -> AdminResponse {
         let old = current.withLock { $0 }
         do throws(CulvertError) {
-            let configuration = try LoadedGateway.readConfiguration(configurationPath)
+            let configuration =
+                everything ? try LoadedGateway.readConfiguration(configurationPath) : old.configuration
             let fixed = Self.restartOnly(old.configuration, configuration)
             guard fixed.isEmpty else {
                 throw CulvertError(
@@ -53,10 +65,14 @@ extension GatewayDaemon {
                     next: "restart the gateway, or put the old values back"
                 )
             }
-            let loaded = try LoadedGateway.load(configuration, previous: old.policy, available: available)
+            let loaded = try LoadedGateway.load(
+                configuration,
+                document: everything ? nil : old.document,
+                previous: old.policy,
+                available: available
+            )
             // First what can still fail; a running gateway keeps everything then.
-            let parts = try configuration.radiusParts()
-            try radius.replace(parts)
+            if everything { try radius.replace(try configuration.radiusParts()) }
             let watcher = revocation
             let oracle = loaded.oracle(crypto)
             let authenticator = loaded.authenticator(crypto, registry) { watcher.view }
@@ -68,8 +84,10 @@ extension GatewayDaemon {
             guard applied == true else { throw CulvertError(.controlTimeout) }
             eap.replace(servers: loaded.eapServers { watcher.view })
             current.withLock { $0 = loaded }
-            audit.write(AuditRecord(.configReload, at: SystemClock.wall, gateway: configuration.name))
-            logger.notice("configuration reloaded")
+            var record = AuditRecord(.configReload, at: SystemClock.wall, gateway: configuration.name)
+            if !everything { record.reason = "certificate and key were renewed" }
+            audit.write(record)
+            logger.notice(everything ? "configuration reloaded" : "renewed certificate and key are in use")
             return .done("reloaded \(configurationPath) and \(configuration.files.policy)")
         } catch {
             var record = AuditRecord(.configRefused, at: SystemClock.wall, gateway: old.configuration.name)
@@ -143,6 +161,7 @@ extension GatewayDaemon {
         var failures: [FailureStatus]
         var halfOpen: Int
         var statistics: IKEStatistics
+        var drainTarget: String?
     }
 
     private func status() throws(CulvertError) -> GatewayStatus {
@@ -155,13 +174,14 @@ extension GatewayDaemon {
                 policy: controller.policyStatus(traffic.rules),
                 failures: controller.failures.reversed(),
                 halfOpen: core.halfOpenCount,
-                statistics: core.statistics
+                statistics: core.statistics,
+                drainTarget: controller.drainTarget?.text
             )
         }
         guard let control, let plane = control else { throw CulvertError(.controlTimeout) }
         let configuration = current.withLock { $0.configuration }
         let listen = configuration.listen
-        return GatewayStatus(
+        var status = GatewayStatus(
             name: configuration.name,
             version: CulvertVersion.text,
             processID: getpid(),
@@ -180,6 +200,8 @@ extension GatewayDaemon {
             counters: counters(traffic, plane.statistics),
             offloads: dataplane.offloads
         )
+        status.drainingTo = plane.drainTarget
+        return status
     }
 
     private func counters(_ traffic: DataplaneStatistics, _ ike: IKEStatistics) -> [String: UInt64] {

@@ -259,7 +259,9 @@ public final class GatewayDaemon: Sendable {
         try? notify.ready(status: "gateway \(configuration.name)")
         logger.notice("gateway is ready", metadata: ["control": "\(configuration.files.control)"])
         var nextRenewal = SystemClock.now + .seconds(ReturnSecretsFile.rotation)
+        var credentials = CredentialWatch(credentialFiles, now: SystemClock.now)
         while true {
+            if credentials.hasChanged(credentialFiles, now: SystemClock.now) { _ = reloadCredentials() }
             switch signals.wait(milliseconds: 200) {
             case .stop:
                 try? notify.stopping()
@@ -311,11 +313,4 @@ private final class FailureSlot: Sendable {
     private let failure = Mutex<CulvertError?>(nil)
     var value: CulvertError? { failure.withLock { $0 } }
     func set(_ error: CulvertError) { failure.withLock { $0 = error } }
-}
-
-/// The shard, for callbacks that are made before it.
-private final class ShardSlot: Sendable {
-    private let shard = Mutex<ControlShard?>(nil)
-    var value: ControlShard? { shard.withLock { $0 } }
-    func set(_ made: ControlShard) { shard.withLock { $0 = made } }
 }

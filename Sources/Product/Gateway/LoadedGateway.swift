@@ -20,6 +20,8 @@ public struct LoadedGateway: Sendable {
     /// Keys of the issuing CAs that are ours, by SHA-256 of their public key.
     public var ownRoots: Set<SPKIFingerprint>
 
+    /// policy.yaml as it was read.
+    let document: PolicyDocument
     let signers: [KeyID: LocalKeyOracle.Signer]
     let preSharedKeys: [KeyID: SecretBytes]
     let ppks: [KeyID: SecretBytes]
@@ -41,14 +43,17 @@ public struct LoadedGateway: Sendable {
     ///
     /// - Parameters:
     ///   - path: gateway.yaml.
+    ///   - document: policy.yaml as it was read before; nil to read it.
     ///   - previous: the policy in force, so that running Child SAs keep their rules' indices.
     ///   - available: what passed its known answers; nothing else is offered.
     public static func load(
         _ configuration: GatewayConfiguration,
+        document known: PolicyDocument? = nil,
         previous: PolicyEngine? = nil,
         available: AvailableAlgorithms
     ) throws(CulvertError) -> LoadedGateway {
-        var document = try policy(configuration.files.policy)
+        let source = if let known { known } else { try policy(configuration.files.policy) }
+        var document = source
         let own = try anchors(configuration.identity.authorities)
         var peerAnchors: [String: TrustAnchors] = [:]
         var digests: [String: String] = [:]
@@ -94,6 +99,7 @@ public struct LoadedGateway: Sendable {
                 localNATPort: UInt16(clamping: configuration.listen.natPort)
             ),
             ownRoots: Set(own.certificates.map(\.fingerprint)),
+            document: source,
             signers: builder.signers,
             preSharedKeys: builder.preSharedKeys,
             ppks: builder.ppks,

@@ -55,6 +55,12 @@ public struct StatusBuilder {
             peerAddresses: status.additionalAddresses.map { "\($0)" },
             provenRemote: status.trafficPath == status.path ? nil : "\(status.trafficPath.remote)"
         )
+        result.returning = ReturnStatus(
+            resumable: status.isResumable,
+            ticketExpires: status.isResumable ? status.ticketExpires?.secondsSinceEpoch : nil,
+            reauthenticateSeconds: status.reauthenticateAt.map { seconds($0 - now) },
+            followsRedirects: status.followsRedirects
+        )
         return result
     }
 

@@ -25,7 +25,7 @@ struct Culvert: ParsableCommand {
                 name: "Tunnel",
                 subcommands: [
                     UpCommand.self, DownCommand.self, StatusCommand.self, PingCommand.self, WaitCommand.self,
-                    RekeyCommand.self, AgentCommand.self,
+                    RekeyCommand.self, ReloadCommand.self, AgentCommand.self,
                 ]
             ),
             CommandGroup(

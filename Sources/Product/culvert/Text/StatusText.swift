@@ -59,6 +59,9 @@ struct StatusText {
         lines += [
             field("policy", "\(status.policy.file), \(Amounts.count(status.policy.rules.count, "rule"))")
         ]
+        if let target = status.drainingTo {
+            lines.insert(field("draining", "clients are sent to \(target.printable)"), at: 1)
+        }
         for rule in status.policy.rules {
             lines.append(
                 field(
@@ -94,6 +97,7 @@ struct StatusText {
             field("ike", age),
         ]
         if let mobility = tunnel.mobility { lines += moves(mobility) }
+        if let returning = tunnel.returning { lines.append(field("returns", returns(returning))) }
         if !tunnel.suite.isEmpty { lines.append(field("suite", tunnel.suite)) }
         let peer = tunnel.remoteIdentity.isEmpty ? "" : " with \(tunnel.remoteIdentity)"
         lines.append(field("identity", tunnel.localIdentity + peer))
@@ -102,6 +106,20 @@ struct StatusText {
         if !tunnel.addresses.isEmpty { lines.append(field("address", tunnel.addresses.joined(separator: ", "))) }
         if !tunnel.dnsServers.isEmpty { lines.append(field("dns", tunnel.dnsServers.joined(separator: ", "))) }
         return lines + tunnel.children.flatMap(child)
+    }
+
+    private func returns(_ returning: ReturnStatus) -> String {
+        var text = "by a full exchange"
+        if returning.resumable {
+            text = "by ticket"
+            if let end = returning.ticketExpires {
+                text += " until \(WallTime(secondsSinceEpoch: end).rfc3339)"
+            }
+        }
+        if let seconds = returning.reauthenticateSeconds {
+            text += ", proves itself again in \(Amounts.duration(max(0, seconds)))"
+        }
+        return text
     }
 
     private func moves(_ mobility: MobilityStatus) -> [String] {

@@ -67,6 +67,8 @@ public struct IKESAStatus: Hashable, Sendable {
     public var followsRedirects: Bool
     /// Whether a ticket can resume it (RFC 5723).
     public var isResumable: Bool
+    /// Until when, at the longest.
+    public var ticketExpires: WallTime?
     /// When the peer must be authenticated anew (RFC 4478): we are the initiator.
     public var reauthenticateAt: Instant?
     /// Its Child SAs, oldest first.

@@ -54,6 +54,7 @@ extension Engine {
             rekeyings: sa.rekeyings,
             followsRedirects: sa.returning.followsRedirects,
             isResumable: sa.returning.holdsTicket || sa.returning.issued != nil,
+            ticketExpires: sa.returning.issued?.expires ?? sa.returning.ticketExpires,
             reauthenticateAt: sa.returning.reauthenticateAt,
             children: sa.children.filter { $0.phase != .lingering && !$0.isRemoved }.map(status(of:)),
             hasMOBIKE: sa.mobility.isNegotiated,

@@ -52,7 +52,9 @@ extension Engine {
             // RFC 4555 §4.2.5: 8 to 64 octets that the peer cannot foresee.
             let cookie = randomBytes(32)
             check = ReturnCheck(path: path, proof: .cookie(cookie))
-            payloads = [.notify(.cookie2, cookie)]
+            // libreswan gives COOKIE2 back only beside NAT detection, which any INFORMATIONAL request may have (RFC 4555 §3.8).
+            payloads =
+                [.notify(.cookie2, cookie)] + natDetectionPayloads(sa, responderSPI: sa.responderSPI, along: path)
         } else if path.remote.address == sa.trafficPath.remote.address {
             check = ReturnCheck(path: path, proof: .answer)
             payloads = []

@@ -172,6 +172,7 @@ extension Engine {
             let suite = sa.suite, let keys = sa.keys, let gateway = sa.remoteIdentity
         else { return }
         sa.returning.holdsTicket = true
+        sa.returning.ticketExpires = wallClock.advanced(bySeconds: Int64(lifetime))
         let kept = SessionTicket(
             connection: sa.connection.name,
             expires: now + .seconds(Int64(lifetime)),
@@ -193,6 +194,7 @@ extension Engine {
         retireTicket(of: old)
         guard successor.returning.holdsTicket, !successor.authorizesPeer else { return }
         successor.returning.holdsTicket = false
+        successor.returning.ticketExpires = nil
         successor.tasks.append(QueuedTask(task: .announce(.ticketRequest)))
     }
 }

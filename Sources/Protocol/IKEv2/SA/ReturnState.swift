@@ -13,6 +13,8 @@ struct ReturnState: Sendable {
     var issued: IssuedTicket?
     /// Whether the peer gave us a ticket: then it is asked for another one after a rekeying.
     var holdsTicket = false
+    /// The end of that ticket.
+    var ticketExpires: WallTime?
     /// How the gateway proved itself to us.
     var rounds: [AuthenticatedRound] = []
     /// RestOfIDPayload of the initiator's first IDi, and how it proved its identities, as tickets carry them.
