@@ -34,7 +34,10 @@ public struct PuzzleSolutionPayload: Hashable, Sendable {
     public var wireLength: Int { 4 + data.count }
 
     /// Reads what follows the generic header, to the end of the reader.
-    public static func parse(_ bytes: Span<UInt8>, _ reader: inout WireReader) throws(ParseError) -> PuzzleSolutionPayload {
+    public static func parse(
+        _ bytes: Span<UInt8>,
+        _ reader: inout WireReader
+    ) throws(ParseError) -> PuzzleSolutionPayload {
         // RFC 8019 §8.2: four keys of the same size, so a multiple of four octets, and not empty.
         guard reader.remaining.isMultiple(of: keyCount), keyLengths.contains(reader.remaining / keyCount) else {
             throw .badLength
