@@ -9,8 +9,6 @@ import Testing
 @testable import Gateway
 @testable import Runtime
 
-private let sharedKey = "3b0d5e4a9c7f1628e4d09ab57c3f6e1d"
-
 /// Peers that policy allows transport mode.
 @Suite(.serialized) struct TransportTests {
     private func gateway(_ mode: String) async throws -> GatewayFixture {
