@@ -84,14 +84,13 @@ import Testing
         var other = same
         other.configuration.remoteAuthentication = .certificate(authorityKeyHashes: [])
         fresh.withLock { [other] in $0 = other }
+        // A refused attempt is soon forgotten; that it was made shows in what was sent.
+        let before = try #require(try await agent.controller { _, core in core.statistics.sent })
         _ = try await agent.controller { controller, core in controller.reloadCredentials(core) }
         #expect(
-            try await eventually {
-                agent.shard.call { _, delegate in
-                    (delegate as? AgentController)?.tunnels["branch"]?.replacement != nil
-                } ?? false
-            }
+            try await eventually { agent.shard.call { core, _ in core.statistics.sent }.map { $0 > before } ?? false }
         )
+        #expect(agent.current == first)
         try await agent.stop()
     }
 }

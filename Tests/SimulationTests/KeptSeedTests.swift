@@ -25,6 +25,7 @@ struct KeptSeedTests {
         Kept(kind: .rekeying, seed: 47, found: "the same"),
         Kept(kind: .adversary, seed: 2, found: "an answer in clear that was taken for a run of the protocol"),
         Kept(kind: .ppk, seed: 40, found: "a Child SA whose rekeying ended with the IKE SA that it was asked on"),
+        Kept(kind: .ppk, seed: 182, found: "an IKE SA that a host set up with itself, by its own messages sent back"),
     ]
 
     @Test(arguments: seeds) func aSeedThatFailedOnceStaysGood(_ kept: Kept) {

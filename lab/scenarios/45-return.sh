@@ -227,7 +227,7 @@ returned_by_radius() {
   on b kill; sleep 2; start b
   expect_soon 15 "the agent is back" within runner ping -q -c 1 -W 1 10.20.0.2
   [ "$(gateway_count ike_resumed)" = 1 ] || fail "not by its ticket"
-  expect "with the framed address" fact_is a vip 10.99.0.77
+  expect "with the framed address" fact_has a vip '(^|[^0-9])10\.99\.0\.77([^0-9]|$)'
   expect_soon 5 "accounted with its Class once more" sh -c "[ \$($(printf '%q ' "$L/peers/freeradius" detail "$W/r1") | grep -c 'Class = 0x636f73742d63656e7472652d37') -ge 2 ]"
   after=$(session_end)
   [ -n "$before" ] && [ "$after" -le "$before" ] || fail "the session was to end at $before, and now ends at $after"

@@ -130,7 +130,8 @@ struct ConnectionLoader {
             )
         }
         // Two files are renewed one after the other.
-        guard let leaf = chain.first, let parsed = try? ParsedCertificate(der: leaf),
+        guard let leaf = chain.first,
+            let parsed = try? ParsedCertificate(der: leaf, allowsMLDSA: settings.ike.experimentalMLDSA),
             parsed.spkiDER == signing.publicKeyDER
         else {
             throw CulvertError(.keyUnusable, "the private key of \(connection.name) is not the key of its certificate")

@@ -17,6 +17,11 @@ extension Engine {
             drop(.limit, path)
             return nil
         }
+        // Our own request, sent back by somebody on the way: we would set an IKE SA up with ourselves, until AUTH.
+        if let mine = sas[header.initiatorSPI], mine.isInitiator, mine.phase == .initiating {
+            drop(.unexpected, path)
+            return nil
+        }
         let key = HalfOpenTable.Key(initiatorSPI: header.initiatorSPI, remote: path.remote)
         for spi in halfOpen.candidates(key) {
             guard let handshake = sas[spi]?.handshake, handshake.request == datagram else { continue }
