@@ -34,11 +34,11 @@ expect_soon() { local s=$1 what=$2; shift 2; if wait_until "$s" "$@"; then say "
 refute() { local what=$1; shift; if "$@" >/dev/null 2>&1; then fail "$what"; else say "ok: not: $what"; fi; }
 
 # check TITLE: what the lines from here to the next check show of the peer that `foreign` named: a row of
-# docs/reference/interop.md, passed when the next check is reached, or the end
+# docs/reference/interop.md, passed when the next check is reached, or the end; without `foreign`, a line of output alone
 interop_peer= interop_version= interop_role= interop_check=
 check() { checked PASS; interop_check=$1; echo "- $1"; }
 checked() { # RESULT
-  [ -z "$interop_check" ] || printf '%s\t%s\t%s\t%s\t%s\n' "$interop_peer" "$interop_version" "$interop_role" "$interop_check" "$1" >> "$W/rows"
+  [ -z "$interop_check" ] || [ -z "$interop_peer" ] || printf '%s\t%s\t%s\t%s\t%s\n' "$interop_peer" "$interop_version" "$interop_role" "$interop_check" "$1" >> "$W/rows"
   interop_check=
 }
 
