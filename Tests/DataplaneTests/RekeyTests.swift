@@ -5,6 +5,7 @@ import Testing
 
 @testable import Dataplane
 
+private let reply = ipPacket("10.20.0.3", "10.99.0.7")
 private let request = ipPacket("10.99.0.7", "10.20.0.3")
 
 private func spi(_ wire: [Wire]) -> [UInt32] {
@@ -38,6 +39,44 @@ private func successor() -> ChildPair {
     #expect(spi(again) == [new.gatewaySPI.rawValue])
     let arrived = gateway.fromNetwork(after + before + again)
     #expect(arrived.count == 3)
+}
+
+@Test func answersTheVeryFirstPacketOfThePeer() throws {
+    // The peer began this child without an older one beside it: its first packet opens the way for the answer, and no
+    // command of the control plane may come too late for that.
+    var child = ChildPair()
+    var agent = try Bench()
+    var gateway = try Bench()
+    let first = try agent.install(child.agent)
+    let handle = try gateway.install(child.gateway.heard, sendNow: false)
+    #expect(gateway.fromTUN([reply]).isEmpty)
+    #expect(gateway.fromNetwork(agent.fromTUN([request])).count == 1)
+    #expect(spi(gateway.fromTUN([reply])) == [child.agentSPI.rawValue])
+    #expect(agent.fromNetwork(gateway.fromTUN([reply])).count == 1)
+    // What the control plane says later changes nothing.
+    gateway.path.apply(.activate(handle))
+    #expect(gateway.fromTUN([reply]).count == 1)
+    // Without the permission, as the loser of a collision, and after the order to stop, it stays silent.
+    agent.path.apply(.remove(first))
+    for stopped in [false, true] {
+        child = successor()
+        var silent = try Bench()
+        try agent.install(child.agent)
+        let late = try silent.install(stopped ? child.gateway.heard : child.gateway, sendNow: false)
+        if stopped { silent.path.apply(.deactivate(late)) }
+        #expect(silent.fromNetwork(agent.fromTUN([request])).count == 1)
+        #expect(silent.fromTUN([reply]).isEmpty)
+        agent = try Bench()
+    }
+}
+
+extension ChildSAParameters {
+    /// The same, sending by itself once the peer was heard.
+    fileprivate var heard: ChildSAParameters {
+        var changed = self
+        changed.sendsWhenHeard = true
+        return changed
+    }
 }
 
 @Test func deactivatedSAStillAccepts() throws {

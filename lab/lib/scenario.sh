@@ -105,8 +105,9 @@ ping_through() { # [TARGET] [COUNT] [PING-OPTION...]
   theirs_before=$(packets "$witness"); ! is_culvert "$ours" || ours_before=$(packets "$ours")
   # shellcheck disable=SC2086
   from a ping ${source_of[a]:+-I ${source_of[a]}} -q -c "$count" -i 0.05 -W 2 "$@" "$target" > "$W/ping.out" 2>&1 || true
-  grep -q " $count received" "$W/ping.out" || fail "ping $target: $(grep received "$W/ping.out" || tail -1 "$W/ping.out")"
   theirs_after=$(packets "$witness"); ! is_culvert "$ours" || ours_after=$(packets "$ours")
+  grep -q " $count received" "$W/ping.out" || fail "ping $target: $(grep received "$W/ping.out" || tail -1 "$W/ping.out")" \
+    "(in and out, before and after: $witness $theirs_before, $theirs_after; $ours $ours_before, $ours_after)"
   awk -v n="$count" '{ if ($3 - $1 < n) print "(in)"; if ($4 - $2 < n) print "(out)" }' <<< "$theirs_before $theirs_after" > "$W/round.out"
   [ ! -s "$W/round.out" ] || fail "ping $target went round the tunnel $(tr '\n' ' ' < "$W/round.out")"
   # A kernel's counters lie still between pings, so both ends must have counted the very same packets.

@@ -158,6 +158,7 @@ childless() { # A B KEYS
   pair "$a" "$b" auth=psk "$@"
   call
   expect_soon 5 "the child follows" fact_is b child_count 1
+  expect_soon 5 "and stands at the one who called, too" fact_is a child_count 1
   ping_through
   expect "IKE_AUTH had no child" logged "$(strong)" 'CREATE_CHILD_SA (request|response) 2'
 }

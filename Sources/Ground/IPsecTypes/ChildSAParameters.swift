@@ -115,6 +115,9 @@ public struct ChildSAParameters: Sendable {
     public var lifetime: SALifetime
     /// The upper 16 bits of every AEAD IV sealed with the outbound key (law 5).
     public var ivEpoch: UInt16
+    /// Installed without sending: it begins to send by itself with the first authentic packet of the peer, which may thus
+    /// have its answer although the control plane has not heard of that packet yet.
+    public var sendsWhenHeard: Bool
     /// Who it belongs to.
     public var owner: ChildSAOwner
 
@@ -134,6 +137,7 @@ public struct ChildSAParameters: Sendable {
         replayWindow: Int = 4096,
         lifetime: SALifetime = SALifetime(),
         ivEpoch: UInt16 = 0,
+        sendsWhenHeard: Bool = false,
         owner: ChildSAOwner = ChildSAOwner()
     ) {
         self.inboundSPI = inboundSPI
@@ -150,6 +154,7 @@ public struct ChildSAParameters: Sendable {
         self.replayWindow = replayWindow
         self.lifetime = lifetime
         self.ivEpoch = ivEpoch
+        self.sendsWhenHeard = sendsWhenHeard
         self.owner = owner
     }
 }

@@ -57,7 +57,8 @@ public enum SABackendEvent: Hashable, Sendable {
 /// returns may still be handled under the old state.
 public protocol SABackend {
     /// Makes an SA. Inbound packets are accepted at once. While `sendNow` is false nothing is sent on it: an older SA with
-    /// the same selectors keeps carrying traffic until ``activateOutbound(_:)`` (RFC 7296 §2.8).
+    /// the same selectors keeps carrying traffic until ``activateOutbound(_:)`` or, with
+    /// ``ChildSAParameters/sendsWhenHeard``, the first authentic packet (RFC 7296 §2.8).
     mutating func install(_ parameters: ChildSAParameters, sendNow: Bool) throws(SABackendError)
     /// From now on traffic that fits its selectors leaves by this SA.
     mutating func activateOutbound(_ inboundSPI: SPI) throws(SABackendError)

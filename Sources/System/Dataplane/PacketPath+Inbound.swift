@@ -177,10 +177,10 @@ extension PacketPath {
 
     /// What an authentic packet tells, whatever is inside.
     @inline(__always)
-    private func noteAuthentic(_ slot: UnsafeMutablePointer<SASlot>, _ remote: PacketAddress, isNewest: Bool) {
+    private mutating func noteAuthentic(_ slot: UnsafeMutablePointer<SASlot>, _ remote: PacketAddress, isNewest: Bool) {
         // RFC 4555 §3.12: a packet from elsewhere does not show that the peer hears us at the address we send to.
         if !slot.pointee.isEncapsulated || remote == slot.pointee.remote { storeLastInbound(slot) }
-        if !slot.pointee.reported.contains(.firstInbound) { report(.firstInbound, .firstInbound, slot) }
+        if !slot.pointee.reported.contains(.firstInbound) { noteFirstInbound(slot) }
         // RFC 7296 §2.23: the peer's NAT may have given it another address. Only the newest packet counts, so that late
         // and replayed ones cannot move the tunnel back.
         guard isNewest, slot.pointee.isEncapsulated, remote != slot.pointee.remote else { return }

@@ -83,6 +83,7 @@ struct PacketPath: ~Copyable {
         case .activate(let handle):
             if isInstalled(handle) { outbound.insert(handle) }
         case .deactivate(let handle):
+            if handle.owner == settings.index { handle.slot.pointee.sendsWhenHeard = false }
             outbound.remove(handle)
         case .remove(let handle):
             guard isInstalled(handle) else { return }
@@ -102,6 +103,17 @@ struct PacketPath: ~Copyable {
         case .sendIKE, .sendKeepalive, .stop:
             return
         }
+    }
+
+    /// The peer uses an SA for the first time: the answer to this very packet must find its way, so the control plane is
+    /// told but not waited for. Other workers hear of it from there.
+    @inline(never)
+    mutating func noteFirstInbound(_ slot: UnsafeMutablePointer<SASlot>) {
+        report(.firstInbound, .firstInbound, slot)
+        guard slot.pointee.sendsWhenHeard else { return }
+        slot.pointee.sendsWhenHeard = false
+        guard let route = routes.value(slot.pointee.inboundSPI.rawValue), let handle = route?.handle else { return }
+        outbound.insert(handle.takeUnretainedValue())
     }
 
     private func isInstalled(_ handle: SAHandle) -> Bool {

@@ -36,6 +36,8 @@ struct SASlot: ~Copyable {
     /// The place of its socket among the worker's; -1 when none fits.
     var socket: Int16 = -1
 
+    /// Whether the first authentic packet of the peer opens the way out, too.
+    var sendsWhenHeard: Bool
     var reported: Reports = []
     /// The last new remote address that was reported, and when.
     var reportedRemote = PacketAddress()
@@ -115,6 +117,7 @@ final class SAHandle: @unchecked Sendable {
                 local: PacketAddress(parameters.path.local),
                 remote: PacketAddress(parameters.path.remote),
                 isEncapsulated: parameters.udpEncapsulation,
+                sendsWhenHeard: parameters.sendsWhenHeard,
                 counters: counters
             )
         } catch {

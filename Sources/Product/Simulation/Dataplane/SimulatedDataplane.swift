@@ -59,6 +59,7 @@ struct SimulatedDataplane: SABackend {
     mutating func deactivateOutbound(_ inboundSPI: SPI) throws(SABackendError) {
         guard let entry = entries[inboundSPI] else { throw .unknownSPI(inboundSPI) }
         entry.activation = nil
+        entry.parameters.sendsWhenHeard = false
     }
 
     mutating func remove(_ inboundSPI: SPI) { entries[inboundSPI] = nil }
@@ -108,7 +109,8 @@ struct SimulatedDataplane: SABackend {
     }
 
     /// Opens an ESP packet that came from `remote`.
-    func open(_ bytes: [UInt8], from remote: Endpoint, now: Instant, events: inout [SABackendEvent]) -> Outcome {
+    mutating func open(_ bytes: [UInt8], from remote: Endpoint, now: Instant, events: inout [SABackendEvent]) -> Outcome
+    {
         guard let packet = SimulatedESP.parse(bytes) else { return .refused("malformed") }
         guard let entry = entries[packet.spi] else { return .unknownSPI(packet.spi) }
         guard packet.tag == packet.tag(keyDigest: entry.inboundDigest) else {
@@ -130,7 +132,10 @@ struct SimulatedDataplane: SABackend {
         let isFirst = entry.counters.inboundPackets == 0
         entry.counters.inboundPackets += 1
         entry.counters.lastInbound = now
-        if isFirst { events.append(.firstInbound(inboundSPI: packet.spi)) }
+        if isFirst {
+            if entry.parameters.sendsWhenHeard { activate(entry) }
+            events.append(.firstInbound(inboundSPI: packet.spi))
+        }
         if entry.parameters.udpEncapsulation, remote != entry.parameters.path.remote {
             events.append(.mappingChanged(inboundSPI: packet.spi, remote: remote))
         }

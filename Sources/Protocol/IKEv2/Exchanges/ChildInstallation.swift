@@ -49,6 +49,8 @@ extension Engine {
             replayWindow: template.replayWindow,
             lifetime: Self.lifetime(template.lifetime, child.suite),
             ivEpoch: configuration.ivEpoch,
+            // RFC 7296 §2.8: a packet of the peer shows that it has our answer. What loses a collision is never sent on.
+            sendsWhenHeard: !weInitiated && !sendNow,
             owner: owner
         )
         emit(.installChild(sa.id, parameters, sendNow: sendNow))
