@@ -1,3 +1,5 @@
+import Synchronization
+
 #if canImport(Glibc)
 import Glibc
 #endif
@@ -31,6 +33,42 @@ public func fuzz(_ property: @escaping ([UInt8]) -> String?) -> Never {
 /// time on guessing it.
 public func fuzz(lengthAt field: LengthField, _ property: @escaping ([UInt8]) -> String?) -> Never {
     fuzz { bytes in property(bytes) ?? property(field.fitted(bytes)) }
+}
+
+/// The same for a property that awaits: it runs on this thread, so that a trap is this input's.
+public func fuzzAsync(_ property: @escaping @Sendable ([UInt8]) async -> String?) -> Never {
+    fuzz { bytes in
+        let answer = Answer()
+        let executor = HereExecutor()
+        Task(executorPreference: executor) { answer.set(await property(bytes)) }
+        while !answer.isThere { executor.run() }
+        return answer.text
+    }
+}
+
+/// What a property said, once it has.
+private final class Answer: Sendable {
+    private let said = Mutex<String??>(nil)
+
+    var isThere: Bool { said.withLock { $0 != nil } }
+    var text: String? { said.withLock { $0 ?? nil } }
+    func set(_ text: String?) { said.withLock { $0 = .some(text) } }
+}
+
+/// Runs its jobs on the thread that asks for it.
+private final class HereExecutor: TaskExecutor {
+    private let jobs = Mutex<[UnownedJob]>([])
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        jobs.withLock { $0.append(job) }
+    }
+
+    func run() {
+        while let job = jobs.withLock({ $0.isEmpty ? nil : $0.removeFirst() }) {
+            job.runSynchronously(on: asUnownedTaskExecutor())
+        }
+    }
 }
 
 /// Where a message has its own length, big-endian.

@@ -1,0 +1,1 @@
+../../../Tests/IKEv2Tests/TicketProperties.swift
