@@ -12,10 +12,11 @@ import IPsecTypes
 
 extension Engine {
     func receiveResumeRequest(_ header: IKEHeader, _ datagram: [UInt8], _ path: Path) {
-        guard newcomer(header, datagram, path) != nil else { return }
+        guard let key = newcomer(header, datagram, path) else { return }
         guard let payloads = try? IKEMessage.parse(datagram.span).payloads, let nonce = payloads.nonce,
             let ticket = payloads.notify(.ticketOpaque)?.data
         else { return drop(.malformedInit, path) }
+        if repeatsWithCookie(header, datagram, payloads, nonce, key, path) { return }
         // Without an SA payload there is no PRF for a puzzle: a cookie, and then a ticket that opens, are what is asked for.
         if case .refused = admit(header, payloads, nonce, path) { return }
         if redirects(header, payloads, nonce, path) { return }

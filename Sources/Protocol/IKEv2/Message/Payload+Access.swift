@@ -52,7 +52,7 @@ extension [Payload] {
         for case .puzzleSolution(let payload) in self { return payload }
         return nil
     }
-    /// What an IKE_SA_INIT request says besides its cookie and the solution of a puzzle.
+    /// What an IKE_SA_INIT or IKE_SESSION_RESUME request says besides its cookie and the solution of a puzzle.
     var withoutCookie: [Payload] {
         filter { payload in
             switch payload {
