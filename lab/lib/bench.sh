@@ -179,6 +179,23 @@ setup() { # SYSTEM
   record rss_per_tunnel_kib "$1" "$(awk -v k=$rss -v n="$tunnels" 'BEGIN { printf "%.1f", k / n }')"
 }
 
+# hybrid SYSTEM: the same with ML-KEM-768 behind X25519, beside X25519 alone with the same responder
+hybrid() {
+  local ticks kind few=$((tunnels < 100 ? tunnels : 100))
+  net_up; responder "$1"
+  load --count $((few < 20 ? few : 20)) --hybrid > "$W/warm.json"
+  for kind in hybrid classical; do
+    [ $kind = hybrid ] && set -- "$1" --hybrid || set -- "$1"
+    sleep 1; ticks=$(responder_ticks)
+    load --count "$tunnels" --concurrency 8 "${@:2}" > "$W/many.json"
+    ticks=$(($(responder_ticks) - ticks))
+    load --count $few --concurrency 1 "${@:2}" > "$W/few.json"
+    record ${kind}_ms_p50 "$1" "$(jq .p50_ms "$W/few.json")"
+    record ${kind}_per_s "$1" "$(jq .setups_per_s "$W/many.json")"
+    record ${kind}_cpu_ms "$1" "$(ms_each "$ticks" "$tunnels")"
+  done
+}
+
 # storm SYSTEM: 200 new clients at once, all behind one address
 storm() {
   local clients=$((tunnels < 200 ? tunnels : 200))

@@ -16,7 +16,7 @@ struct SetupCommand: ParsableCommand {
         abstract: "Sets tunnels up and says how long each took; can keep them up.",
         discussion: """
             Full set-ups: IKE_SA_INIT with X25519, IKE_AUTH with certificates, a virtual address and one Child SA with
-            AES-256-GCM, ESP in UDP. The gateway's chain is validated once, its signature every time. What is printed
+            AES-256-GCM, ESP in UDP. With --hybrid, ML-KEM-768 in IKE_INTERMEDIATE as well. The gateway's chain is validated once, its signature every time. What is printed
             comes when the last set-up has ended; with --hold the tunnels then stay until the time is over or SIGTERM
             comes. Exits with 1 when a set-up failed.
             """
@@ -51,6 +51,9 @@ struct SetupCommand: ParsableCommand {
 
     @Option(help: "Seconds after which the run is given up, up to 3600.")
     var timeout = 120
+
+    @Flag(help: "X25519 with ML-KEM-768 behind it, and nothing less.")
+    var hybrid = false
 
     @Flag(help: "One line of JSON.")
     var json = false
@@ -171,7 +174,14 @@ struct SetupCommand: ParsableCommand {
             remoteAuthentication: .certificate(
                 authorityKeyHashes: anchors.spkiDERs.map { FixedLegacyDigests.authorityHash(spkiDER: $0) }
             ),
-            ikeProposals: [IKEProposal(ciphers: [.aes256GCM], prfs: [.hmacSHA384], keyExchanges: [.x25519])],
+            ikeProposals: [
+                IKEProposal(
+                    ciphers: [.aes256GCM],
+                    prfs: [.hmacSHA384],
+                    keyExchanges: [.x25519],
+                    additionalKeyExchanges: hybrid ? [[.mlKEM768]] : []
+                )
+            ],
             children: [
                 ChildConfiguration(
                     name: "net",
