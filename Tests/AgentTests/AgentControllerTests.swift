@@ -247,6 +247,26 @@ import Testing
         #expect(some.contains { $0.contains(.v4(0xc000_0202)) } && some.contains { $0.contains(.v4(0xc000_02ff)) })
     }
 
+    /// TunnelCrack: clients left the network that they were in, or what DNS said the gateway was, out of the tunnel. Of what is
+    /// granted only the gateway's one address is left out, whatever network it says it is in, and each neighbour of it is
+    /// led into the tunnel. (A network of the host itself that is narrower than the grant keeps its own route, see D08.)
+    @Test func cve_2023_36672_onlyTheGatewaysAddressIsLeftOut() throws {
+        let gateways = [gatewayAddress, try #require(IPAddress("192.0.2.77")), try #require(IPAddress("10.9.8.7"))]
+        for grant in ["192.0.2.0/24", "192.0.0.0/8", "128.0.0.0/1", "10.0.0.0/8"] {
+            let range = prefix(grant).range
+            let routes = PushedSettings.routes(to: range, gateways: gateways)
+            for gateway in gateways where range.contains(gateway) {
+                #expect(!routes.contains { $0.contains(gateway) }, "\(grant)")
+                for neighbour in [gateway.previous, gateway.next].compactMap({ $0 }) where range.contains(neighbour) {
+                    #expect(routes.contains { $0.contains(neighbour) }, "\(grant) without \(neighbour)")
+                }
+            }
+            let addresses = routes.reduce(0.0) { $0 + Double(sign: .plus, exponent: 32 - $1.length, significand: 1) }
+            let left = Double(gateways.filter { range.contains($0) }.count)
+            #expect(addresses == Double(sign: .plus, exponent: 32 - prefix(grant).length, significand: 1) - left)
+        }
+    }
+
     @Test func aLiteralAddressNeedsNoResolver() throws {
         #expect(try GatewayName.resolve("192.0.2.1") == [gatewayAddress])
         #expect(try GatewayName.resolve("2001:db8::1").count == 1)

@@ -131,6 +131,28 @@ import Testing
         #expect(answer == [2, 1])
     }
 
+    /// strongSwan's stroke socket took the length in a message for the one that had come, and read before its buffer: frames
+    /// that say more, less or nothing, with and without octets behind them, end their own connection at most.
+    @Test func cve_2018_5388_lengthsThatAreNotTheMessages() async throws {
+        let directory = try TestDirectory()
+        let (server, path) = try server(directory)
+        defer { server.stop() }
+        let heads: [[UInt8]] = [
+            [0], [0, 0], [0, 0, 0], [0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 0, 2], [0, 0, 0, 3], [0, 0, 1, 0], [0, 1, 0, 0],
+            [0x7F, 0xFF, 0xFF, 0xFF], [0x80, 0, 0, 0], [0xFF, 0xFF, 0xFF, 0xFC], [0xFF, 0xFF, 0xFF, 0xFF],
+        ]
+        for head in heads {
+            for body in [[], [7], [7, 8, 9]] as [[UInt8]] {
+                try await blocking {
+                    let connection = try UnixConnection(path: path, timeoutSeconds: 1)
+                    try? connection.write(head + body)
+                }
+                let answer = try await blocking { try ControlClient.ask([1, 2], at: path, timeoutSeconds: 5) }
+                #expect(answer == [2, 1], "\(head) \(body)")
+            }
+        }
+    }
+
     @Test func aSecondServerSeesThatTheFirstListens() throws {
         let directory = try TestDirectory()
         let (first, path) = try server(directory)

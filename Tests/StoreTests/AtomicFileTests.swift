@@ -126,3 +126,23 @@ func rootServesTheFilesOfAServicesUser() throws {
     #expect(chmod(scratch.path, 0o777) == 0)
     #expect(throws: AtomicFile.Failure.self) { _ = try AtomicFile.readPrivate(path) }
 }
+
+/// NetworkManager's plugin read, as root, whatever credentials a user named: a secret is read only when its owner is whom the
+/// daemon serves, never through a link that somebody else may turn, and what is looked at is what is read.
+@Test(.enabled(if: geteuid() == 0, "only root has the files of others"))
+func cve_2025_9615_credentialsOfAnotherUser() throws {
+    let scratch = try Scratch()
+    let theirs = scratch.file("theirs.key")
+    try AtomicFile.write([1], to: theirs)
+    #expect(chown(theirs, 65534, 65534) == 0)
+    let failure = #expect(throws: AtomicFile.Failure.self) { try AtomicFile.readPrivate(theirs) }
+    #expect(failure?.description.contains("65534") == true)
+    // Somebody's link to what root alone may read, in a folder of theirs.
+    let ours = scratch.file("ours.key")
+    try AtomicFile.write([2], to: ours)
+    let folder = scratch.file("folder")
+    #expect(mkdir(folder, 0o700) == 0 && symlink(ours, "\(folder)/key.pem") == 0)
+    #expect(chown(folder, 65534, 65534) == 0 && lchown("\(folder)/key.pem", 65534, 65534) == 0)
+    #expect(throws: AtomicFile.Failure.self) { try AtomicFile.readPrivate("\(folder)/key.pem") }
+    #expect(try AtomicFile.readPrivate(ours) == [2])
+}
