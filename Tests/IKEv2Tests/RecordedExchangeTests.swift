@@ -9,6 +9,11 @@ import Testing
 /// Recorded connections: of two strongSwan 6, of one that called us, and of ours that called one. X25519 and ML-KEM-768, a PPK,
 /// a Child SA and the IKE SA rekeyed with IKE_FOLLOWUP_KE. What was sent is opened, derived and authenticated here, message by
 /// message, and every key is the one in strongSwan's log.
+///
+/// The messages are not driven through the engine. The recordings have what both ends derived, not what our end drew: its SPIs
+/// come from a permutation under a key that was not written down, and every key and every AUTH depends on them, so that an
+/// engine which chooses others cannot open one recorded message. Its private values would be no obstacle, since the engine
+/// asks for shared secrets, and those are here. A recording that is to be driven has to note the allocator's key and start.
 @Suite struct RecordedExchangeTests {
     private struct Recording: Decodable {
         struct Message: Decodable {
