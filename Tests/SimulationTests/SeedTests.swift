@@ -12,6 +12,7 @@ struct SeedTests {
         case .longRun: max(1, seedsPerKind / 10)
         case .rekeying, .hybrid: max(1, seedsPerKind / 2)
         case .flood: max(1, seedsPerKind / 6)
+        case .returning, .transport: max(1, seedsPerKind / 2)
         case .clean, .lossy, .reordering, .nat, .handover, .crash, .smallMTU, .hostile, .slowDriver, .partition,
             .strangers, .moving, .persisted, .clocks, .adversary, .ppk, .eap:
             seedsPerKind
@@ -41,6 +42,8 @@ struct SeedTests {
         }
         print("\(kind.rawValue) in \(clock.now - begin): \(total)")
         if kind == .hybrid { #expect(total.intermediates > 0 && total.followUps > 0, "nothing hybrid was run") }
+        if kind == .returning { #expect(total.resumed > 0 && total.cookieDemands > 0, "nobody came back by a ticket") }
+        if kind == .transport { #expect(total.packetsDelivered > 0 && total.keepalives > 0, "no NAT was on the way") }
         for outcome in failed.prefix(5) { Issue.record("\(outcome)") }
         #expect(failed.isEmpty, "\(failed.count) of \(Self.seeds(kind)) seeds fail")
     }

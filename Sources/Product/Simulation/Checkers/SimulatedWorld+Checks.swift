@@ -16,13 +16,28 @@ extension SimulatedWorld {
                 find(.disagreement, "\(pair) have different keys")
             }
             if ours.suite != theirs.suite { find(.disagreement, "\(pair): \(ours.suite) and \(theirs.suite)") }
-            if ours.localSelectors != theirs.remoteSelectors || ours.remoteSelectors != theirs.localSelectors {
-                find(.disagreement, "\(pair) have different selectors")
-            }
+            if !Self.mirrors(ours, theirs) { find(.disagreement, "\(pair) have different selectors") }
             if ours.udpEncapsulation != theirs.udpEncapsulation {
                 find(.disagreement, "\(pair) disagree about UDP encapsulation")
             }
         }
+    }
+
+    /// Whether two ends of a Child SA mean the same packets. In transport mode each sees the other end's address as its NAT
+    /// shows it, and is told what it is behind it (RFC 7296 §2.23.1).
+    private static func mirrors(_ ours: ChildSAParameters, _ theirs: ChildSAParameters) -> Bool {
+        guard ours.mode == theirs.mode else { return false }
+        guard ours.mode == .transport else {
+            return ours.localSelectors == theirs.remoteSelectors && ours.remoteSelectors == theirs.localSelectors
+        }
+        func fits(_ one: ChildSAParameters, _ other: ChildSAParameters) -> Bool {
+            let own = other.localSelectors.first?.addresses.first
+            let seen = other.remoteSelectors.first?.addresses.first
+            return one.originalAddresses?.remote == own && one.originalAddresses?.local == seen
+                && one.localSelectors.map(\.ports) == other.remoteSelectors.map(\.ports)
+                && one.localSelectors.map(\.ipProtocol) == other.remoteSelectors.map(\.ipProtocol)
+        }
+        return fits(ours, theirs) && fits(theirs, ours)
     }
 
     /// What strangers make a host hold stays within its limits.

@@ -51,7 +51,7 @@ struct TrafficLedger {
             if packet.isTampered { host.world.find(.traffic, "\(host.name) accepts a changed packet") }
         case .refused(let reason):
             refused[reason, default: 0] += 1
-            guard !packet.isTampered, reason == "integrity" || reason == "selectors" else { return }
+            guard !packet.isTampered, ["integrity", "selectors", "checksum"].contains(reason) else { return }
             host.world.find(.disagreement, "\(host.name) refuses a genuine packet: \(reason)")
         case .unknownSPI(let spi):
             unknownSPI += 1

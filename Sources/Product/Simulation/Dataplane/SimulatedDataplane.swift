@@ -123,8 +123,18 @@ struct SimulatedDataplane: SABackend {
             return .refused("replay")
         }
         entry.highest = max(entry.highest, packet.sequence)
-        guard entry.parameters.remoteSelectors.contains(where: { $0.addresses.contains(.v4(packet.source)) }),
-            entry.parameters.localSelectors.contains(where: { $0.addresses.contains(.v4(packet.destination)) })
+        var (source, destination) = (IPAddress.v4(packet.source), IPAddress.v4(packet.destination))
+        if entry.parameters.mode == .transport {
+            // RFC 7296 §2.23.1: checksums come with the addresses that the sender knew, and leave with those of the SA.
+            guard entry.parameters.originalAddresses == OriginalAddresses(local: destination, remote: source) else {
+                return .refused("checksum")
+            }
+            if let near = entry.parameters.localSelectors.first, let far = entry.parameters.remoteSelectors.first {
+                (source, destination) = (far.addresses.first, near.addresses.first)
+            }
+        }
+        guard entry.parameters.remoteSelectors.contains(where: { $0.addresses.contains(source) }),
+            entry.parameters.localSelectors.contains(where: { $0.addresses.contains(destination) })
         else {
             entry.counters.policyDrops += 1
             return .refused("selectors")

@@ -28,6 +28,8 @@ struct HostDescription {
     var clockSkewSeconds: Int64 = 0
     /// What it grants access to.
     var networks: IPPrefix = SimulatedWorld.servers
+    /// Whether it grants transport mode, with itself, instead.
+    var grantsTransport = false
     /// How long its grants last, by its civil clock.
     var leaseSeconds: Int64?
 }

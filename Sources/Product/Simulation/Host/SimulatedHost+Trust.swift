@@ -91,13 +91,16 @@ extension SimulatedHost {
         guard !fails() else { return .deny(reason: "planted", .noAdditionalSAs) }
         let address = lease(request.identity)
         if request.purpose == .ikeSA { leases[request.ikeSA] = address }
-        let grant = AuthorizationGrant(
+        var grant = AuthorizationGrant(
             owner: ChildSAOwner(session: "session-\(request.identity)"),
             addresses: request.requestedAttributes == nil ? [] : [address],
             localSelectors: [TrafficSelector(addresses: description.networks.range)],
             remoteSelectors: [TrafficSelector(addresses: IPRange(address))],
             notAfter: description.leaseSeconds.map { wallClock.advanced(bySeconds: $0) }
         )
+        if description.grantsTransport {
+            (grant.mode, grant.localSelectors, grant.remoteSelectors) = (.transport, [.everything(.v4)], [])
+        }
         return .allow(grant)
     }
 

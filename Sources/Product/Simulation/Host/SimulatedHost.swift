@@ -112,6 +112,9 @@ public final class SimulatedHost {
         return IKEEndpoint(configuration: description.configuration, crypto: crypto, spis: spis)
     }
 
+    /// IKE SAs that tickets brought back to it as responder.
+    var resumed: Int { description.connection == nil ? Int(endpoint.statistics.resumed) : 0 }
+
     var name: String { description.name }
     var wallClock: WallTime {
         WallTime(secondsSinceEpoch: 1_800_000_000 + world.now.nanoseconds / 1_000_000_000)
@@ -252,6 +255,7 @@ public final class SimulatedHost {
 
     /// A fresh endpoint, as another owner has.
     func replaceEndpoint() {
+        world.statistics.resumed += resumed
         endpoint = Self.makeEndpoint(index, description, crypto, &random)
         readSecrets()
         armedAt = nil

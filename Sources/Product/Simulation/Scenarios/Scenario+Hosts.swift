@@ -28,7 +28,7 @@ extension Scenario {
             children: [child(0, isAgent: false, number: 0)]
         )
         addProofsOfGateway(&connection)
-        return HostDescription(
+        var gateway = HostDescription(
             name: "gateway",
             identity: .fqdn(Self.gatewayName),
             address: gatewayNAT ? .v4(0x0A00_0002) : gatewayAddress,
@@ -40,6 +40,8 @@ extension Scenario {
             answerLatency: answerLatency,
             answerFaults: answerFaults
         )
+        gateway.grantsTransport = transport
+        return gateway
     }
 
     func agent(_ number: Int) -> HostDescription {
@@ -82,7 +84,9 @@ extension Scenario {
 
     private func configuration(_ connections: [ConnectionConfiguration]) -> IKEConfiguration {
         var limits = IKELimits()
-        if demandsCookies { limits.cookieThreshold = 1 }
+        if demandsCookies { limits.cookieThreshold = cookieThreshold }
+        if let cookieSecretLifetime { limits.cookieSecretLifetime = cookieSecretLifetime }
+        if let cookieDemandMemory { limits.cookieDemandMemory = cookieDemandMemory }
         if demandsPuzzles {
             limits.puzzleThreshold = 0
             limits.puzzleDifficulty = 3...5
@@ -148,7 +152,7 @@ extension Scenario {
         let servers = isAgent ? IPRange(SimulatedWorld.server(index)) : SimulatedWorld.servers.range
         let client = TrafficSelector(addresses: IPRange(SimulatedWorld.lease(UInt32(number))))
         let near = virtualAddresses ? [] : [client]
-        return ChildConfiguration(
+        var child = ChildConfiguration(
             name: isAgent ? "child\(index)" : "grant",
             proposals: [
                 ESPProposal(
@@ -164,5 +168,7 @@ extension Scenario {
             rekey: childRekey,
             hard: childHard
         )
+        if transport, isAgent { (child.mode, child.localSelectors, child.remoteSelectors) = (.transport, [], []) }
+        return child
     }
 }

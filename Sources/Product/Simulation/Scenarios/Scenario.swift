@@ -82,6 +82,12 @@ struct Scenario {
     var usesIPv6 = false
     var refusesFirstMethod = false
     var demandsCookies = false
+    /// How many half-open IKE SAs bring a demand for cookies, how long its secrets live, and how long a demand stands.
+    var cookieThreshold = 1
+    var cookieSecretLifetime: Duration?
+    var cookieDemandMemory: Duration?
+    /// Whether Child SAs are in transport mode.
+    var transport = false
     /// Whether everybody must solve puzzles, before IKE_SA_INIT and before IKE_AUTH.
     var demandsPuzzles = false
     var site = false
@@ -130,7 +136,7 @@ struct Scenario {
         if usesIPv6 { conditions.mtu = max(conditions.mtu, 1280) }
     }
 
-    private mutating func drawNAT(using random: inout SplitMix64) {
+    mutating func drawNAT(using random: inout SplitMix64) {
         nat = NATBehaviour(
             mapping: random.pick(NATBehaviour.Dependence.allCases),
             filtering: random.pick(NATBehaviour.Dependence.allCases),
@@ -187,6 +193,8 @@ struct Scenario {
             agents = random.number(2...3)
         case .moving, .persisted, .clocks, .adversary, .flood, .eap: adaptToTrouble(using: &random)
         case .hybrid, .ppk: adaptToPostQuantum(using: &random)
+        case .returning: adaptToReturning(using: &random)
+        case .transport: adaptToTransport(using: &random)
         case .longRun:
             turmoil = .seconds(3 * 3600 + 600)
             agents = 1

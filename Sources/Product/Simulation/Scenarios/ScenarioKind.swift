@@ -42,4 +42,9 @@ public enum ScenarioKind: String, Sendable, CaseIterable {
     case ppk
     /// Users prove themselves by EAP, alone or after a certificate or key, over a bad network.
     case eap
+    /// The gateway forgets everything but its ticket keys, again and again, and wants cookies from secrets that change, now
+    /// and then: sessions come back by tickets.
+    case returning
+    /// Child SAs in transport mode, most of them through NATs at one end or both.
+    case transport
 }

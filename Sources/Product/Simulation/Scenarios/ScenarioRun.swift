@@ -65,6 +65,7 @@ public final class ScenarioRun {
     private func outcome() -> SimulationOutcome {
         var statistics = world.statistics
         statistics.runs = 1
+        statistics.resumed += world.hosts.reduce(0) { $0 + $1.resumed }
         statistics.fragments = world.wire.fragments
         statistics.intermediates = world.wire.exchanges[ExchangeType.ikeIntermediate.rawValue] ?? 0
         statistics.followUps = world.wire.exchanges[ExchangeType.ikeFollowupKE.rawValue] ?? 0
@@ -104,6 +105,12 @@ public final class ScenarioRun {
     /// One packet each way, and for each child.
     @discardableResult
     private func sendOnce(_ agent: SimulatedHost) -> [UInt64?] {
+        if scenario.transport {
+            return [
+                world.sendTraffic(agent, to: scenario.gatewayAddress),
+                world.sendTraffic(gateway, to: scenario.outerAddress(of: agent)),
+            ]
+        }
         let servers = (0..<scenario.children).map { world.sendTraffic(agent, to: SimulatedWorld.server($0)) }
         return servers + [world.sendTraffic(gateway, to: SimulatedWorld.lease(UInt32(agent.index - 1)))]
     }
