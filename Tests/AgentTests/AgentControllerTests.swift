@@ -195,6 +195,51 @@ import Testing
         try await other.stop()
     }
 
+    @Test func whoWaitsNoLongerIsToldWhatIsKnownByThen() async throws {
+        let agent = try AgentFixture()
+        agent.dataplane.cut(true)
+        let connection = agent.connection()
+        agent.shard.post { core, delegate in
+            (delegate as? AgentController)?.up(connection, arguments: UpArguments(), shard: core) { _ in }
+        }
+        #expect(try await agent.state()?.state == .connecting)
+        let told = try await agent.controller { controller, core in controller.timeOut("branch", after: 7, shard: core)
+        }
+        let error = try #require(told)
+        #expect(error.code == .connectionTimeout && error.message.contains("within 7 s"))
+        #expect(error.values("reason") == ["timeout"])
+        #expect(error.values("offered").first?.contains("IKE_SA_INIT") == true)
+        #expect(error.values("compared").last == "never heard")
+        #expect(try await agent.state()?.lastError == error, "the status keeps it")
+        #expect(try await agent.controller { controller, _ in controller.isIdle } == true)
+        agent.dataplane.cut(false)
+        #expect(try await agent.up(agent.connection())?.state == .up, "it may be asked for again")
+        let late = try await agent.controller { controller, core in controller.timeOut("branch", after: 7, shard: core)
+        }
+        #expect(late?.code == .connectionTimeout)
+        #expect(try await agent.state()?.state == .up, "what stands is left alone")
+        try await agent.stop()
+    }
+
+    @Test func whatEndedOneAddressOfTheGatewaysIsToldToo() async throws {
+        let agent = try AgentFixture()
+        let remotes = [IPAddress.v4(0xc000_02fe), .v4(0xc000_02fd)]
+        let connection = agent.connection(giveUp: .milliseconds(300), remotes: remotes)
+        agent.shard.post { core, delegate in
+            (delegate as? AgentController)?.up(connection, arguments: UpArguments(), shard: core) { _ in }
+        }
+        let isAtNext = try await blocking {
+            agent.shard.wait(seconds: 5) { _, delegate -> Bool? in
+                (delegate as? AgentController)?.tunnels["branch"]?.lastError == nil ? nil : true
+            }
+        }
+        #expect(isAtNext == true)
+        let told = try await agent.controller { controller, core in controller.timeOut("branch", after: 1, shard: core)
+        }
+        #expect(told?.values("last").first?.contains("192.0.2.254") == true, "\(String(describing: told))")
+        try await agent.stop()
+    }
+
     @Test func whoeverWaitsIsToldToo() async throws {
         let agent = try AgentFixture()
         agent.dataplane.cut(true)

@@ -26,6 +26,19 @@ struct KeptSeedTests {
         Kept(kind: .adversary, seed: 2, found: "an answer in clear that was taken for a run of the protocol"),
         Kept(kind: .ppk, seed: 40, found: "a Child SA whose rekeying ended with the IKE SA that it was asked on"),
         Kept(kind: .ppk, seed: 182, found: "an IKE SA that a host set up with itself, by its own messages sent back"),
+        Kept(kind: .nat, seed: 693, found: "packets that a NAT led to another host"),
+        Kept(kind: .adversary, seed: 462, found: "a NAT that whoever relays a message made appear at one end"),
+        Kept(kind: .adversary, seed: 2751, found: "a NAT that whoever relays a message made appear at one end"),
+        Kept(kind: .adversary, seed: 2806, found: "a NAT that whoever relays a message made appear at one end"),
+        Kept(kind: .slowDriver, seed: 1792, found: "rekeyings, Deletes and updates of addresses that crossed"),
+        Kept(kind: .eap, seed: 2128, found: "rekeyings, Deletes and updates of addresses that crossed"),
+        Kept(kind: .eap, seed: 2600, found: "rekeyings, Deletes and updates of addresses that crossed"),
+        Kept(kind: .ppk, seed: 518, found: "rekeyings, Deletes and updates of addresses that crossed"),
+        Kept(kind: .ppk, seed: 837, found: "rekeyings, Deletes and updates of addresses that crossed"),
+        Kept(kind: .ppk, seed: 1197, found: "rekeyings, Deletes and updates of addresses that crossed"),
+        Kept(kind: .hybrid, seed: 402, found: "rekeyings, Deletes and updates of addresses that crossed"),
+        Kept(kind: .moving, seed: 1035, found: "rekeyings, Deletes and updates of addresses that crossed"),
+        Kept(kind: .moving, seed: 1313, found: "rekeyings, Deletes and updates of addresses that crossed"),
     ]
 
     @Test(arguments: seeds) func aSeedThatFailedOnceStaysGood(_ kept: Kept) {

@@ -81,6 +81,9 @@ roam_renumbered_gateway() { # A B: the gateway has two addresses; the one in use
   ip -n "$P-gw" addr add 203.0.113.20/24 dev wan
   pair "$1" "$2" auth=psk a:dpd=3 b:local=203.0.113.10,203.0.113.20
   call; ping_through
+  # A NAT lets nothing in from the other address before something goes out to it, and strongSwan tries other ways only when
+  # its own kernel tells of a change: it is called from the gateway here, so nothing may stand between.
+  [ "$1" != strongswan ] || { net move alt; expect_soon 10 "traffic flows without a NAT" roam_answers; }
   ip -n "$P-gw" addr del 203.0.113.10/24 dev wan
   # Deleting a first address takes the others of its network with it, unless they are promoted.
   ip -n "$P-gw" addr show dev wan | grep -q 203.0.113.20 || ip -n "$P-gw" addr add 203.0.113.20/24 dev wan
@@ -169,7 +172,7 @@ for pair in 'sc strongswan culvert' 'cs culvert strongswan' 'cc culvert culvert'
   [ $tag = sc ] || scenario $tag-black "the gateway's other address when the first goes black ($a calls)" roam_black "$a" "$b"
   # After a NAT forgot its ports, the mapping detection of strongSwan's user-space plane fails (see above).
   [ $tag = sc ] || scenario $tag-remap-port "a NAT that forgets its ports ($a calls)" roam_port "$a" "$b"
-  [ $tag != cc ] || scenario $tag-gateway-addresses "a gateway's address goes and comes back ($a calls)" roam_renumbered_gateway "$a" "$b"
+  scenario $tag-gateway-addresses "a gateway's address goes and comes back ($a calls)" roam_renumbered_gateway "$a" "$b"
   scenario $tag-nomobike "a NAT with a new address, without MOBIKE ($a calls)" roam_without "$a" "$b"
   scenario $tag-download "a download over four moves ($a calls)" limit=120 roam_download "$a" "$b"
 done

@@ -41,6 +41,38 @@ says_fragments() { # A B: a path that drops what is longer than 1000 octets, as 
   told E1314 'octets' 45
   expect "and what to try" jq -e '[.. | objects | select(.code? == "E1314") | .next | test("fragment_size")] | any' "$W/$(ours)/status.json"
 }
+says_timeout() { # the same, told when the time of `culvert up` is over, long before the agent itself gives up
+  KEYTYPE=rsa3072 pki gw.lab=DNS:gw.lab,IP:203.0.113.10 runner.lab
+  pair culvert strongswan a:giveup=60 auth=cert pki="$W/pki" a:cert=runner.lab b:cert=gw.lab
+  net block long:1000
+  call_fails
+  told E1415 'reason="fragments_lost"' 5
+  expect "whoever waited is told what was sent" grep -q 'fragments of up to' "$W/a/up.out"
+  expect "and what to try" grep -q fragment_size "$W/a/up.out"
+}
+scenario cs-says-timeout "the time of culvert up is over: what is known by then is told" says_timeout
+
+says_name() { # strongSwan answers with a certificate of its authority's that has another name
+  pki gw.lab=DNS:gw.lab,IP:203.0.113.10 other.lab runner.lab
+  pair culvert strongswan auth=cert pki="$W/pki" a:cert=runner.lab b:cert=other.lab b:lid=other.lab a:rid="$1"
+  call_fails
+  told "$2" "$3"
+}
+scenario cs-says-name "a gateway that is somebody else is told with both names" says_name gw.lab E1102 'offered=.*other\.lab.*wanted=.*gw\.lab'
+
+says_revoked() { # a certificate that was good a moment ago
+  gateway_by_init
+  local dir=$W/gw/etc serial; serial=$(at gw "$CULVERT" ca list --json --dir "$dir" | jq -r '.[] | select(.name == "runner1").serial')
+  at gw "$CULVERT" ca revoke runner1 --reason "left the company" --dir "$dir" > /dev/null || fail revoke
+  expect_soon 10 "a caller with it is refused" sh -c "! ip netns exec $P-runner $CULVERT up --profile $W/runner1.culvert --timeout 10s > $W/runner/up.out 2>&1"
+  expect "and is told no more than the wire carries" grep -q E1101 "$W/runner/up.out"
+  expect "the gateway's log says that it is revoked" grep -q 'code="E1107".*reason="cert_revoked"' "$W/gw/gateway.log"
+  expect "and since when, and which" grep -qi "E1107.*$serial" "$W/gw/gateway.log"
+  expect "the gateway's status says so" eval 'at gw "$CULVERT" gateway status --json -c "$W/gw/etc/gateway.yaml" | grep -q E1107'
+  expect "the audit trail says so" eval 'at gw "$CULVERT" audit tail --json -c "$W/gw/etc/gateway.yaml" | grep -q E1107'
+}
+scenario cc-says-revoked "a revoked certificate is told by log, status and audit trail of the gateway" says_revoked
+
 for pair in 'sc strongswan culvert' 'cs culvert strongswan'; do
   read -r tag a b <<< "$pair"
   scenario $tag-says-proposal "no proposal in common is told with both lists ($a calls)" explained "$a" "$b" E1401 'offered=.*aes' a:ike=aes128gcm16-prfsha256-ecp256 b:ike=aes256gcm16-prfsha384-ecp384

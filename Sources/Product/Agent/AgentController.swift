@@ -83,12 +83,6 @@ final class AgentController: ShardDelegate {
         return names
     }
 
-    /// Gives up a tunnel that nobody waits for any more, unless it stood once: its user was told that it failed.
-    func abandon(_ name: String, shard: ShardCore) {
-        guard let tunnel = tunnels[name], tunnel.state != .up, !tunnel.stoodOnce else { return }
-        close(name, shard)
-    }
-
     /// Calls back when the tunnel stands or fails; at once when it does already.
     func wait(
         _ name: String?,

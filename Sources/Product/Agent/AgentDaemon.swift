@@ -329,14 +329,12 @@ public final class AgentDaemon: Sendable {
             guard let controller = delegate as? AgentController else { return }
             controller.up(connection, arguments: arguments, shard: core) { box.finish($0) }
         }
-        guard let result = box.wait(seconds: arguments.timeoutSeconds) else {
-            shard.post { core, delegate in
-                (delegate as? AgentController)?.abandon(connection.name, shard: core)
+        let seconds = arguments.timeoutSeconds
+        guard let result = box.wait(seconds: seconds) else {
+            let error = shard.call { core, delegate in
+                (delegate as? AgentController)?.timeOut(connection.name, after: seconds, shard: core)
             }
-            throw CulvertError(
-                .connectionTimeout,
-                "\(connection.gateway) did not let us in within \(arguments.timeoutSeconds) s"
-            )
+            throw (error ?? nil) ?? CulvertError(.connectionTimeout)
         }
         if result.state == .up { return .tunnel(result) }
         throw result.lastError ?? CulvertError(.gatewayUnreachable)

@@ -1,9 +1,9 @@
-import IKEv2
+public import IKEv2
 import IPsecTypes
 
 extension PeerSilence {
     /// What was sent, what came and what was compared, as labelled lines.
-    var details: [(label: String, value: String)] {
+    public var details: [(label: String, value: String)] {
         var details: [(label: String, value: String)] = []
         if let unanswered {
             let sent =

@@ -17,10 +17,26 @@ extension SimulatedWorld {
             }
             if ours.suite != theirs.suite { find(.disagreement, "\(pair): \(ours.suite) and \(theirs.suite)") }
             if !Self.mirrors(ours, theirs) { find(.disagreement, "\(pair) have different selectors") }
-            if ours.udpEncapsulation != theirs.udpEncapsulation {
+            if ours.udpEncapsulation != theirs.udpEncapsulation, seeSameNATs(host, ours, other, theirs) {
                 find(.disagreement, "\(pair) disagree about UDP encapsulation")
             }
         }
+    }
+
+    /// Whether both ends have the same idea of the NATs between them. While one moves, or is led astray by who relays its
+    /// messages, they have not; once things have settled, they must.
+    private func seeSameNATs(
+        _ host: SimulatedHost,
+        _ ours: ChildSAParameters,
+        _ other: SimulatedHost,
+        _ theirs: ChildSAParameters
+    ) -> Bool {
+        func status(_ host: SimulatedHost, _ child: ChildSAParameters) -> IKESAStatus? {
+            host.endpoint.statuses().first { $0.children.contains { $0.inboundSPI == child.inboundSPI } }
+        }
+        guard let mine = status(host, ours), let its = status(other, theirs) else { return true }
+        guard mine.path == mine.trafficPath, its.path == its.trafficPath else { return false }
+        return mine.localNAT == its.remoteNAT && mine.remoteNAT == its.localNAT
     }
 
     /// Whether two ends of a Child SA mean the same packets. In transport mode each sees the other end's address as its NAT
@@ -117,8 +133,16 @@ extension SimulatedWorld {
                 add(count == 0 ? .notRecovered : .notOneLive, "\(agent.name): \(count) of \(wanted.name)")
             }
         }
-        for child in live where agent.dataplane.entries[child.inboundSPI] == nil {
-            add(.divergence, "\(agent.name): \(child.inboundSPI) is not in the data plane")
+        for child in live {
+            guard agent.dataplane.entries[child.inboundSPI] != nil else {
+                add(.divergence, "\(agent.name): \(child.inboundSPI) is not in the data plane")
+                continue
+            }
+            let other = remote.first { $0.inboundSPI == child.outboundSPI }
+            if let other, other.udpEncapsulation != child.udpEncapsulation {
+                let spi = child.inboundSPI
+                add(.disagreement, "\(agent.name) and the gateway disagree about UDP encapsulation of \(spi)")
+            }
         }
     }
 

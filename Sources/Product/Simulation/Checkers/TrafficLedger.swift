@@ -18,6 +18,8 @@ struct TrafficLedger {
     private(set) var unknownSPI = 0
     /// Packets on a first Child SA that overtook the message which makes it: nobody is to blame.
     private(set) var early = 0
+    /// Packets that a NAT brought to another host than the one they were sent to.
+    private(set) var misled = 0
     private(set) var refused: [String: Int] = [:]
 
     var sentCount: Int { sent.count }
@@ -63,6 +65,11 @@ struct TrafficLedger {
 
     private mutating func judge(_ spi: SPI, _ packet: SimulatedPacket, _ host: SimulatedHost) {
         if host.excused.contains(spi) { return }
+        // A NAT that gave its port to another host leads packets astray.
+        if host.world.hosts.contains(where: { $0 !== host && $0.dataplane.entries[spi] != nil }) {
+            misled += 1
+            return
+        }
         if host.rekeyed.contains(spi) {
             // Where no other SA takes the traffic, the IKE SA has ended.
             guard host.dataplane.entries.values.contains(where: { $0.activation != nil }) else { return }

@@ -59,7 +59,7 @@ public struct IKESAStatus: Hashable, Sendable {
     public var notAfter: WallTime?
     /// When the peer last proved to be alive by an IKE message.
     public var lastInbound: Instant?
-    /// What is known of the peer's silence, where it was given up for it.
+    /// What is known of the peer's silence, where it was given up for it, or has still to let us in.
     public var silence: PeerSilence?
     /// Rekeyings so far.
     public var rekeyings: Int

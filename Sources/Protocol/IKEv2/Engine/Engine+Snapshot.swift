@@ -168,6 +168,7 @@ extension Engine {
                 udpEncapsulation: frozen.udpEncapsulation,
                 outboundActive: frozen.outboundActive
             )
+            child.sendsWhenHeard = !frozen.outboundActive
             child.phase = frozen.phase
             child.rekeyAt = frozen.rekeyIn.map { now + $0 }
             child.hardAt = frozen.hardIn.map { now + $0 }

@@ -50,7 +50,7 @@ extension Engine {
             rekeyAt: sa.timers[.rekey],
             notAfter: sa.notAfter,
             lastInbound: sa.lastInbound,
-            silence: sa.silence,
+            silence: sa.silence ?? (phase == .connecting ? silence(of: sa) : nil),
             rekeyings: sa.rekeyings,
             followsRedirects: sa.returning.followsRedirects,
             isResumable: sa.returning.holdsTicket || sa.returning.issued != nil,

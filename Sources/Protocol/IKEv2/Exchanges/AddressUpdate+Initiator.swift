@@ -129,9 +129,15 @@ extension Engine {
         sa.mobility.refused = []
         sa.mobility.mapping = payloads.notify(.natDetectionDestinationIP)?.data
         let nat = Self.natState(payloads, sa.initiatorSPI, sa.responderSPI, sa.path)
+        let before = sa.nat
         move(sa, to: sa.path, nat: nat, sa.mobility.cause)
+        if sa.nat != before { enqueue(sa, .probe, notBefore: now + Self.secondLook) }
         announceChanges(sa)
     }
+
+    /// Who relays one message of ours makes a NAT appear that is not there, to us and to the peer, until the peer has asked
+    /// in vain at the relay. After this long we ask again how we are seen (RFC 4555 §3.8).
+    private static let secondLook: Duration = .seconds(15)
 
     /// RFC 4555 §3.9: tried again several times, so that who can change one packet does not spoil a path.
     private func updateMetNAT(_ sa: IKESA) {

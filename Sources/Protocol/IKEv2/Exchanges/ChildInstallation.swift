@@ -29,6 +29,8 @@ extension Engine {
             udpEncapsulation: sa.encapsulates,
             outboundActive: sendNow
         )
+        // RFC 7296 §2.8: a packet of the peer shows that it has our answer. What loses a collision is never sent on.
+        child.sendsWhenHeard = !weInitiated && !sendNow
         child.rekeyAt = now + jittered(template.rekey)
         child.hardAt = now + template.hard
         sa.children.append(child)
@@ -49,8 +51,7 @@ extension Engine {
             replayWindow: template.replayWindow,
             lifetime: Self.lifetime(template.lifetime, child.suite),
             ivEpoch: configuration.ivEpoch,
-            // RFC 7296 §2.8: a packet of the peer shows that it has our answer. What loses a collision is never sent on.
-            sendsWhenHeard: !weInitiated && !sendNow,
+            sendsWhenHeard: child.sendsWhenHeard,
             owner: owner
         )
         emit(.installChild(sa.id, parameters, sendNow: sendNow))
@@ -84,13 +85,15 @@ extension Engine {
     func activate(_ child: ChildSA) {
         guard !child.outboundActive else { return }
         child.outboundActive = true
+        child.sendsWhenHeard = false
         emit(.activateOutbound(child.inboundSPI))
     }
 
-    /// Nothing leaves by this Child SA any more; it still receives.
+    /// Nothing leaves by this Child SA any more, whatever is heard there; it still receives.
     func deactivate(_ child: ChildSA) {
-        guard child.outboundActive else { return }
+        guard child.outboundActive || child.sendsWhenHeard else { return }
         child.outboundActive = false
+        child.sendsWhenHeard = false
         emit(.deactivateOutbound(child.inboundSPI))
     }
 
@@ -106,7 +109,12 @@ extension Engine {
     func closeChild(_ sa: IKESA, _ child: ChildSA, _ reason: CloseReason) {
         guard child.phase != .closing, child.phase != .lingering else { return }
         if let rekeying = child.peerRekeying, let successor = sa.child(inbound: rekeying.successor), successor.isLive {
-            activate(successor)
+            // RFC 7296 §2.8: not before the peer is known to have our answer, though nothing else carries the traffic now.
+            if successor.unconfirmedUntil == nil {
+                activate(successor)
+            } else if !successor.outboundActive {
+                successor.awaitsConfirmation = true
+            }
         }
         if child.phase == .replaced, reason != .lifetime {
             // Its Delete is due anyway, by whoever replaced it.

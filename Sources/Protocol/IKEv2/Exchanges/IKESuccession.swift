@@ -105,7 +105,10 @@ extension Engine {
         for child in successor.children where !child.isRemoved { childOwners[child.inboundSPI] = successor.localSPI }
         sa.children = []
         successor.childCollisions = sa.childCollisions
-        successor.tasks += sa.tasks.filter { ![.rekeyIKE, .deleteIKE, .probe].contains($0.task) }
+        // The rekeying itself shows that the peer lives; a probe of a later time has another question.
+        successor.tasks += sa.tasks.filter {
+            ![.rekeyIKE, .deleteIKE].contains($0.task) && ($0.task != .probe || $0.notBefore != nil)
+        }
         sa.tasks = []
         takeOverRequest(sa, successor)
         renewTicket(sa, successor)
@@ -131,11 +134,24 @@ extension Engine {
         report(.ikeRekeyed(status(of: successor)))
     }
 
-    /// Our request for a Child SA whose answer is still on its way. The peer has refused it, for it was rekeying the IKE SA
-    /// (RFC 7296 §2.25.2), which takes a while with IKE_FOLLOWUP_KE; the answer comes to an IKE SA that has no children any
-    /// more, or never. The successor asks again.
+    /// Our request about Child SAs whose answer is still on its way: rekeying an IKE SA takes a while with IKE_FOLLOWUP_KE.
+    /// The answer comes to an IKE SA that has no children any more, or never. The successor asks again.
     private func takeOverRequest(_ sa: IKESA, _ successor: IKESA) {
-        guard case .createChild(let negotiation)? = sa.requests.outstanding?.context else { return }
+        switch sa.requests.outstanding?.context {
+        case .createChild(let negotiation): retryChild(sa, negotiation, with: successor)
+        case .deleteChildren(let spis):
+            // RFC 7296 §2.25.2: the peer carries it out. When it has done so, there is nothing left to delete for it.
+            for spi in spis {
+                let child = successor.children.first { $0.inboundSPI == spi && $0.phase != .lingering }
+                child?.deleteSent = false
+                enqueue(successor, child == nil ? .deleteUnused(spi) : .deleteChild(spi), first: true)
+            }
+        default: break
+        }
+    }
+
+    /// The peer has refused what we asked, for it was rekeying the IKE SA (RFC 7296 §2.25.2).
+    private func retryChild(_ sa: IKESA, _ negotiation: ChildNegotiation, with successor: IKESA) {
         let retry = now + jittered(sa.connection.timing.temporaryFailureRetry)
         guard let spi = negotiation.rekeyed else {
             return enqueue(successor, .createChild(negotiation.configuration), notBefore: retry)

@@ -57,8 +57,13 @@ extension Engine {
         return ours
     }
 
-    /// The peer could not use the Child SA that it made by rekeying, and deletes it: the old one goes on.
+    /// The peer could not use the Child SA that it made by rekeying, and deletes it: the old one goes on. Where our own
+    /// rekeying of it is under way, there is nothing left for that to collide with.
     private func bringBack(_ sa: IKESA, replacedBy successor: SPI) {
+        for old in sa.children where old.phase == .rekeying && old.peerRekeying?.successor == successor {
+            old.peerRekeying = nil
+            sa.childCollisions[old.inboundSPI] = nil
+        }
         for old in sa.children where old.phase == .replaced && old.peerRekeying?.successor == successor {
             guard !old.deleteSent, !sa.tasks.contains(where: { $0.task == .deleteChild(old.inboundSPI) }) else {
                 continue

@@ -30,6 +30,8 @@ final class ChildSA {
     var phase: Phase = .installed
     var udpEncapsulation: Bool
     var outboundActive: Bool
+    /// Whether the data plane sends on it by itself once it hears the peer there.
+    var sendsWhenHeard = false
     var rekeyAt: Instant?
     var hardAt: Instant?
     var removeAt: Instant?
