@@ -30,6 +30,7 @@ struct KeptSeedTests {
         Kept(kind: .adversary, seed: 462, found: "a NAT that whoever relays a message made appear at one end"),
         Kept(kind: .adversary, seed: 2751, found: "a NAT that whoever relays a message made appear at one end"),
         Kept(kind: .adversary, seed: 2806, found: "a NAT that whoever relays a message made appear at one end"),
+        Kept(kind: .eap, seed: 3478, found: "the same, seen again by the second look"),
         Kept(kind: .slowDriver, seed: 1792, found: "rekeyings, Deletes and updates of addresses that crossed"),
         Kept(kind: .eap, seed: 2128, found: "rekeyings, Deletes and updates of addresses that crossed"),
         Kept(kind: .eap, seed: 2600, found: "rekeyings, Deletes and updates of addresses that crossed"),

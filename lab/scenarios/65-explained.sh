@@ -54,7 +54,7 @@ scenario cs-says-timeout "the time of culvert up is over: what is known by then 
 
 says_name() { # strongSwan answers with a certificate of its authority's that has another name
   pki gw.lab=DNS:gw.lab,IP:203.0.113.10 other.lab runner.lab
-  pair culvert strongswan auth=cert pki="$W/pki" a:cert=runner.lab b:cert=other.lab b:lid=other.lab a:rid="$1"
+  pair culvert strongswan auth=cert pki="$W/pki" a:cert=runner.lab b:cert=other.lab b:lid="${4:-gw.lab}" a:rid="$1"
   call_fails
   told "$2" "$3"
 }

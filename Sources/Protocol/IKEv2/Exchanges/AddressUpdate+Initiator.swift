@@ -127,11 +127,13 @@ extension Engine {
         if payloads.notify(.unacceptableAddresses) != nil { return updateRefused(sa, .unacceptableAddresses) }
         sa.mobility.natRefusals = 0
         sa.mobility.refused = []
+        let before = (nat: sa.nat, mapping: sa.mobility.mapping)
         sa.mobility.mapping = payloads.notify(.natDetectionDestinationIP)?.data
         let nat = Self.natState(payloads, sa.initiatorSPI, sa.responderSPI, sa.path)
-        let before = sa.nat
         move(sa, to: sa.path, nat: nat, sa.mobility.cause)
-        if sa.nat != before { enqueue(sa, .probe, notBefore: now + Self.secondLook) }
+        if sa.nat != before.nat || (before.mapping != nil && before.mapping != sa.mobility.mapping) {
+            enqueue(sa, .probe, notBefore: now + Self.secondLook)
+        }
         announceChanges(sa)
     }
 
