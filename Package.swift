@@ -91,7 +91,7 @@ var targets: [Target] = [
         "Runtime",
         "Product",
         control + [
-            "CLinux", "EAP", "RADIUS", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane",
+            "CLinux", "ESP", "EAP", "RADIUS", "AdminAPI", "ConfigFile", "PKI", "PacketIO", "Netlink", "Store", "Dataplane",
             "Web", crypto,
             logging,
         ]
@@ -169,7 +169,7 @@ var targets: [Target] = [
         path: "Tests/Support/RuntimeDoubles",
         swiftSettings: house
     ),
-    tests("RuntimeTests", daemon + ["EAPDoubles", "RuntimeDoubles", crypto]),
+    tests("RuntimeTests", daemon + ["ESP", "EAPDoubles", "RuntimeDoubles", crypto]),
     tests(
         "GatewayTests",
         daemon + ["CertificateAuthority", "Gateway", "RuntimeDoubles", "CryptoDoubles", crypto, x509, asn1]

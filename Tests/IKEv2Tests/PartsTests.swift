@@ -88,6 +88,28 @@ import Testing
         #expect((try? first.get()) != nil, "in IKE_AUTH there is none")
     }
 
+    @Test func aPeerThatPutsChaChaFirstGetsItAndOursDecidesElse() throws {
+        let aes = Transform.encryption(.aesGCM16, keyBits: 256)
+        let chaCha = Transform.encryption(.chaCha20Poly1305, keyBits: 256)
+        func chosen(_ ciphers: [Transform], _ ours: [CipherChoice]) throws -> CipherChoice {
+            let suite = try ProposalSelection.selectESP(
+                offered: [proposal(ciphers + [.extendedSequenceNumbers(true)], .esp)],
+                accepted: [ESPProposal(ciphers: ours, keyExchanges: [])],
+                keyExchange: .ignored
+            ).get().suite
+            return CipherChoice(suite.encryption, keyBits: suite.keyBits)
+        }
+        let both: [CipherChoice] = [.aes256GCM, .chaCha20Poly1305]
+        #expect(try chosen([chaCha, aes], both) == .chaCha20Poly1305)
+        #expect(try chosen([aes, chaCha], both) == .aes256GCM)
+        #expect(try chosen([aes, chaCha], both.reversed()) == .chaCha20Poly1305)
+        #expect(try chosen([chaCha, aes], [.aes256GCM]) == .aes256GCM)
+        #expect(try chosen([chaCha, aes], [.aes128GCM, .chaCha20Poly1305]) == .chaCha20Poly1305)
+        // Of less strength than what we prefer, nothing goes first.
+        let weaker = Transform.encryption(.aesGCM16, keyBits: 128)
+        #expect(try chosen([weaker, aes], [.aes256GCM, .aes128GCM]) == .aes256GCM)
+    }
+
     // MARK: Reassembly
 
     @Test func fragmentsComeTogetherInAnyOrderAndRestartWhenTheyGetSmaller() {

@@ -190,3 +190,13 @@ void culvert_fast_gcm_free(CulvertFastGCM *gcm) {
     OPENSSL_cleanse(gcm, sizeof *gcm);
     free(gcm);
 }
+
+#if defined(__x86_64__)
+int culvert_has_aes(void) { return __builtin_cpu_supports("aes") && __builtin_cpu_supports("pclmul"); }
+#elif defined(__aarch64__)
+#include <sys/auxv.h>
+// HWCAP_AES and HWCAP_PMULL of <asm/hwcap.h>.
+int culvert_has_aes(void) { return (getauxval(AT_HWCAP) & 0x18) == 0x18; }
+#else
+int culvert_has_aes(void) { return 0; }
+#endif

@@ -43,7 +43,7 @@ public final class AgentDaemon: Sendable {
     /// Runs until SIGTERM, SIGINT or a stop request. Errors come before anything was changed on the host.
     public static func run(_ configuration: AgentConfiguration, options: Options, logger: Logger) throws(CulvertError) {
         ProcessHardening.apply()
-        let available = AlgorithmSelfTest.run()
+        let available = AvailableAlgorithms.tested()
         for name in available.failed {
             logger.error("an algorithm fails its self-test and is not offered", metadata: ["algorithm": "\(name)"])
         }

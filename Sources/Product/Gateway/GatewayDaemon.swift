@@ -49,7 +49,7 @@ public final class GatewayDaemon: Sendable {
         logger: Logger
     ) throws(CulvertError) {
         ProcessHardening.apply()
-        let available = AlgorithmSelfTest.run()
+        let available = AvailableAlgorithms.tested()
         for name in available.failed {
             logger.error("an algorithm fails its self-test and is not offered", metadata: ["algorithm": "\(name)"])
         }

@@ -24,8 +24,8 @@ extension AvailableAlgorithms {
     public func usable(_ proposals: [IKEv2.ESPProposal]) -> [IKEv2.ESPProposal] {
         proposals.compactMap { proposal in
             var kept = proposal
-            kept.ciphers = usable(kept.ciphers)
-            kept.integrities.removeAll { !integrity.contains($0) }
+            kept.ciphers.removeAll { !espCiphers.contains(Cipher($0.algorithm, keyBits: $0.keyBits)) }
+            kept.integrities.removeAll { !espIntegrity.contains($0) }
             kept.keyExchanges.removeAll { $0 != .none && !keyExchanges.contains($0) }
             kept.additionalKeyExchanges = usable(kept.additionalKeyExchanges)
             let whole =

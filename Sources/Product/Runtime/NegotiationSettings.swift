@@ -79,22 +79,36 @@ extension IKESettings {
     }
 
     /// What is offered.
-    public var offeredProposals: [IKEv2.IKEProposal] { proposals.map { IKEv2.IKEProposal($0) } }
+    public var offeredProposals: [IKEv2.IKEProposal] {
+        let isStandard = proposals == IKESettings().proposals
+        return proposals.map { specification in
+            var proposal = IKEv2.IKEProposal(specification)
+            if isStandard { proposal.ciphers = CipherOrder.standard(proposal.ciphers) }
+            return proposal
+        }
+    }
 
     /// What a responder accepts. A peer that offers a post-quantum key exchange gets it, wherever it stands.
     public var acceptedProposals: [IKEv2.IKEProposal] {
-        let all = (proposals + alsoAccept).map { IKEv2.IKEProposal($0) }
+        let all = offeredProposals + alsoAccept.map { IKEv2.IKEProposal($0) }
         return all.filter(\.guaranteesPostQuantum) + all.filter { !$0.guaranteesPostQuantum }
     }
 }
 
 extension ESPSettings {
     /// What is offered.
-    public var offeredProposals: [IKEv2.ESPProposal] { proposals.map { IKEv2.ESPProposal($0) } }
+    public var offeredProposals: [IKEv2.ESPProposal] {
+        let isStandard = proposals == ESPSettings().proposals
+        return proposals.map { specification in
+            var proposal = IKEv2.ESPProposal(specification)
+            if isStandard { proposal.ciphers = CipherOrder.standard(proposal.ciphers) }
+            return proposal
+        }
+    }
 
     /// What a responder accepts; with additional key exchanges first.
     public var acceptedProposals: [IKEv2.ESPProposal] {
-        let all = (proposals + alsoAccept).map { IKEv2.ESPProposal($0) }
+        let all = offeredProposals + alsoAccept.map { IKEv2.ESPProposal($0) }
         return all.filter { !$0.additionalKeyExchanges.isEmpty } + all.filter(\.additionalKeyExchanges.isEmpty)
     }
 

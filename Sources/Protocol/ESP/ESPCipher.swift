@@ -194,4 +194,7 @@ public enum ESPAcceleration {
     /// AES-GCM's implementation and why it was chosen, in words for people. The first call finds out, which takes some
     /// milliseconds.
     public static var aesGCM: String { String(cString: culvert_gcm_engine()) }
+
+    /// Whether this processor has instructions for AES and for the multiplication of GCM.
+    public static var processorHasAES: Bool { culvert_has_aes() == 1 }
 }

@@ -29,6 +29,10 @@ public struct AvailableAlgorithms: Hashable, Sendable {
     public internal(set) var keyExchanges: Set<KeyExchangeMethod> = []
     /// Signature algorithms.
     public internal(set) var signatures: Set<SignatureAlgorithm> = []
+    /// Ciphers of ESP: those that the data plane's own test left over.
+    public private(set) var espCiphers: Set<Cipher> = []
+    /// Integrity algorithms of ESP, likewise.
+    public private(set) var espIntegrity: Set<IntegrityAlgorithm> = []
     /// Names of what failed, in the order of the tests; for the log and for `gateway check`.
     public internal(set) var failed: [String] = []
 
@@ -42,9 +46,22 @@ public struct AvailableAlgorithms: Hashable, Sendable {
 
     /// Whether every algorithm of a Child SA is available.
     public func allows(_ suite: ESPSuite) -> Bool {
-        allows(suite.encryption, suite.keyBits, suite.integrity)
+        KeyLengths(suite.encryption, keyBits: suite.keyBits, suite.integrity) != nil
+            && espCiphers.contains(Cipher(suite.encryption, keyBits: suite.keyBits))
+            && (suite.encryption.isAEAD || espIntegrity.contains(suite.integrity))
             && (suite.keyExchange.map { $0 == .none || keyExchanges.contains($0) } ?? true)
             && suite.additionalKeyExchanges.allSatisfy(keyExchanges.contains)
+    }
+
+    /// Takes over what the data plane found in its own test: ESP may do without what failed there, and IKE keeps it.
+    public mutating func setESP(
+        ciphers: Set<Cipher>,
+        integrity: Set<IntegrityAlgorithm>,
+        failed names: [String]
+    ) {
+        espCiphers = ciphers.intersection(self.ciphers)
+        espIntegrity = integrity.intersection(self.integrity)
+        failed += names
     }
 
     /// The hashes of `policy` that a signature algorithm is left for, in the order of SIGNATURE_HASH_ALGORITHMS.

@@ -42,6 +42,9 @@ int culvert_aead_open(
 typedef struct culvert_fast_gcm CulvertFastGCM;
 // What AES-GCM runs on, and why not on ipsec-mb: a text for people that lives as long as the process.
 const char *culvert_gcm_engine(void);
+
+// Whether the processor has instructions for AES and carry-less multiplication.
+int culvert_has_aes(void);
 // Null when AES-GCM is libcrypto's; then ``culvert_aead_new`` makes a context. The key has 16, 24 or 32 bytes.
 CulvertFastGCM *_Nullable culvert_fast_gcm_new(const uint8_t *key, size_t key_length);
 // As the two functions for AEADs above.

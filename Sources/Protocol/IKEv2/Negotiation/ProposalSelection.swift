@@ -242,10 +242,10 @@ private struct TransformMatch {
     ) -> (choice: CipherChoice, integrity: IntegrityAlgorithm)? {
         let offeredIntegrity = offered.transforms(.integrity)
         let encryption = offered.transforms(.encryption).filter(\.otherAttributes.isEmpty)
-        let cipher = ciphers.first { choice in
+        let common = ciphers.filter { choice in
             encryption.contains { $0 == .encryption(choice.algorithm, keyBits: choice.keyBits) }
         }
-        guard let cipher else {
+        guard let cipher = Self.favourite(of: common, encryption) else {
             failures.append("no common ENCR")
             return nil
         }
@@ -256,6 +256,19 @@ private struct TransformMatch {
         }
         guard !offeredIntegrity.isEmpty else { return (cipher, .none) }
         return one(.integrity, [0]) == nil ? nil : (cipher, .none)
+    }
+
+    /// Our first one; but a peer that has put ChaCha20-Poly1305 before AES-GCM of the same strength has no instructions for
+    /// AES, and would pay far more for our order than we for its own.
+    private static func favourite(of common: [CipherChoice], _ offered: [Transform]) -> CipherChoice? {
+        guard let first = common.first, first == .aes256GCM, common.contains(.chaCha20Poly1305) else {
+            return common.first
+        }
+        func place(_ choice: CipherChoice) -> Int? {
+            offered.firstIndex(of: .encryption(choice.algorithm, keyBits: choice.keyBits))
+        }
+        guard let theirs = place(.chaCha20Poly1305), let ours = place(first), theirs < ours else { return first }
+        return .chaCha20Poly1305
     }
 
     /// A method for each place, in our order. A place that the peer left out is NONE, and no method may come twice (RFC 9370
