@@ -38,6 +38,8 @@ struct DataplaneWorker: ~Copyable {
     }
 
     private let context: WorkerContext
+    /// The context's sockets, reached without counting references.
+    private let sockets: UnsafeMutablePointer<WorkerSockets.Borrowed>
     private let poller: Poller
     private let received: PacketBatch
     private var inner: PacketMerger
@@ -74,7 +76,13 @@ struct DataplaneWorker: ~Copyable {
             handovers: context.handovers
         )
         setsDontFragment = context.sockets.sockets.map { _ in context.settings.outerDontFragment == .set }
+        sockets = .allocate(capacity: max(1, context.sockets.sockets.count))
+        for (place, socket) in context.sockets.sockets.enumerated() {
+            (sockets + place).initialize(to: WorkerSockets.Borrowed(socket))
+        }
     }
+
+    deinit { sockets.deallocate() }
 
     private static func makePoller(_ context: WorkerContext) throws(IOFailure) -> Poller {
         let poller = try Poller()
@@ -132,10 +140,7 @@ struct DataplaneWorker: ~Copyable {
     private mutating func receive(_ place: Int) {
         let got: Int
         do throws(IOFailure) {
-            switch context.sockets.sockets[place] {
-            case .udp(let socket): got = try socket.receive(into: received)
-            case .raw(let socket): got = try socket.receive(into: received)
-            }
+            got = try sockets[place].receive(into: received)
         } catch {
             // Errors of earlier datagrams (ICMP unreachable) are reported once and mean nothing for this socket.
             return
@@ -152,6 +157,7 @@ struct DataplaneWorker: ~Copyable {
     }
 
     /// Reads what waits, at most a batch of packets; a super-packet that needs several batches is finished first.
+    @inline(never)
     private mutating func readTUN() throws(IOFailure) {
         repeat {
             let outcome = try reader.fill(outgoing)
@@ -176,6 +182,7 @@ struct DataplaneWorker: ~Copyable {
     }
 
     /// Sends sealed frames in runs that leave by the same socket with the same DF.
+    @inline(never)
     private mutating func sendMarked(_ batch: PacketBatch) {
         let frames = batch.frames
         var start = 0
@@ -201,15 +208,11 @@ struct DataplaneWorker: ~Copyable {
 
     /// Sends frames, waiting a little where the socket's buffer is full: the TUN's queue holds back its senders meanwhile.
     private func send(_ batch: PacketBatch, _ range: Range<Int>, _ place: Int) -> (blocked: Int, refused: Int) {
-        let socket = context.sockets.sockets[place]
+        let socket = sockets[place]
         var next = range.lowerBound
         var refused = 0
         for attempt in 0...Self.blockedAttempts {
-            let outcome: SendOutcome
-            switch socket {
-            case .udp(let udp): outcome = udp.send(batch, next..<range.upperBound)
-            case .raw(let raw): outcome = raw.send(batch, next..<range.upperBound)
-            }
+            let outcome = socket.send(batch, next..<range.upperBound)
             next += outcome.taken
             refused += outcome.refused
             guard next < range.upperBound, outcome.isBlocked, attempt < Self.blockedAttempts else { break }

@@ -17,6 +17,35 @@ final class HandoverRings: Sendable {
     }
 }
 
+/// The rings of all workers as one of them reaches them for a packet: without counting references, which would make the
+/// processors fight for the counts. Whoever makes it keeps the rings.
+struct HandoverDoors: ~Copyable {
+    private let rings: UnsafeMutablePointer<(inbound: Unmanaged<MessageRing>, outbound: Unmanaged<MessageRing>)>
+    private let count: Int
+
+    init(_ handovers: [HandoverRings]) {
+        count = handovers.count
+        rings = .allocate(capacity: max(1, count))
+        for (index, ring) in handovers.enumerated() {
+            (rings + index).initialize(to: (.passUnretained(ring.inbound), .passUnretained(ring.outbound)))
+        }
+    }
+
+    deinit { rings.deallocate() }
+
+    /// Hands ESP from the network to the worker that owns its SA; false when its ring is full.
+    func pushInbound(_ worker: UInt16, _ frame: PacketFrame, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard worker < count else { return false }
+        return rings[Int(worker)].inbound._withUnsafeGuaranteedRef { $0.push(frame, bytes) }
+    }
+
+    /// Hands a packet from the TUN likewise.
+    func pushOutbound(_ worker: UInt16, _ frame: PacketFrame, _ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard worker < count else { return false }
+        return rings[Int(worker)].outbound._withUnsafeGuaranteedRef { $0.push(frame, bytes) }
+    }
+}
+
 extension MessageRing {
     /// Puts a frame into the ring: its addresses and TOS, then its bytes.
     func push(_ frame: PacketFrame, _ bytes: UnsafeRawBufferPointer) -> Bool {

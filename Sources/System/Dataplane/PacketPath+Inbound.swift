@@ -86,6 +86,7 @@ extension PacketPath {
     }
 
     /// An IKE header has 28 bytes (RFC 7296 §3.1); anything shorter needs no answer.
+    @inline(never)
     private func deliver(
         _ frame: PacketFrame,
         _ storage: UnsafeMutableRawPointer,
@@ -125,8 +126,7 @@ extension PacketPath {
             return
         }
         guard route.owner == settings.index else {
-            let ring = handovers[Int(route.owner)].inbound
-            if !ring.push(frame, UnsafeRawBufferPointer(bytes.buffer)) { drop(.handover) }
+            if !doors.pushInbound(route.owner, frame, UnsafeRawBufferPointer(bytes.buffer)) { drop(.handover) }
             return
         }
         open(frame, storage, bytes, route.slot, into: &inner)

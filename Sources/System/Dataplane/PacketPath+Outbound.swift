@@ -87,8 +87,8 @@ extension PacketPath {
         }
         guard let route = choose(packet, bytes, answers) else { return false }
         guard route.owner == settings.index else {
-            let ring = handovers[Int(route.owner)].outbound
-            if !ring.push(frame.pointee, UnsafeRawBufferPointer(bytes.buffer)) { drop(.handover) }
+            let whole = UnsafeRawBufferPointer(bytes.buffer)
+            if !doors.pushOutbound(route.owner, frame.pointee, whole) { drop(.handover) }
             return false
         }
         let slot = route.slot

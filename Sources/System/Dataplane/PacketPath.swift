@@ -36,6 +36,7 @@ struct PacketPath: ~Copyable {
     let ruleCounters: CounterBlock
     /// Rings of all workers, by index, for packets whose SA is theirs; empty with one worker.
     let handovers: [HandoverRings]
+    let doors: HandoverDoors
 
     let words: UnsafeMutablePointer<UInt64>
     let ruleWords: UnsafeMutablePointer<UInt64>
@@ -61,6 +62,7 @@ struct PacketPath: ~Copyable {
         self.counters = counters
         self.ruleCounters = ruleCounters
         self.handovers = handovers
+        doors = HandoverDoors(handovers)
         words = counters.words
         ruleWords = ruleCounters.words
         ruleCount = ruleCounters.count / RuleCounterPlace.count

@@ -20,6 +20,43 @@ struct WorkerSockets: Sendable {
         }
     }
 
+    /// The same as a batch reaches it: without counting references. Whoever makes it keeps the socket.
+    enum Borrowed {
+        case udp(Unmanaged<UDPSocket>)
+        case raw(Unmanaged<RawESPSocket>)
+
+        init(_ socket: Socket) {
+            switch socket {
+            case .udp(let socket): self = .udp(.passUnretained(socket))
+            case .raw(let socket): self = .raw(.passUnretained(socket))
+            }
+        }
+
+        @inline(__always)
+        var descriptor: CInt {
+            switch self {
+            case .udp(let socket): socket._withUnsafeGuaranteedRef { $0.descriptor }
+            case .raw(let socket): socket._withUnsafeGuaranteedRef { $0.descriptor }
+            }
+        }
+
+        @inline(__always)
+        func send(_ batch: PacketBatch, _ range: Range<Int>) -> SendOutcome {
+            switch self {
+            case .udp(let socket): socket._withUnsafeGuaranteedRef { $0.send(batch, range) }
+            case .raw(let socket): socket._withUnsafeGuaranteedRef { $0.send(batch, range) }
+            }
+        }
+
+        @inline(__always)
+        func receive(into batch: PacketBatch) throws(IOFailure) -> Int {
+            switch self {
+            case .udp(let socket): try socket.takeUnretainedValue().receive(into: batch)
+            case .raw(let socket): try socket.takeUnretainedValue().receive(into: batch)
+            }
+        }
+    }
+
     private(set) var sockets: [Socket] = []
     private(set) var places: [SocketPlace] = []
 
